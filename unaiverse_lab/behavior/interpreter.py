@@ -1,0 +1,544 @@
+"""One tick of a machine: what is tried, in which order, and what becomes of it.
+
+The order of things follows the reference engine (see the manual, "Behaviors"); the code knows no agent, only the
+methods named by the machine and its :class:`~unaiverse_lab.behavior.surroundings.Surroundings`.
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+from unaiverse_lab.behavior.model import Call, Machine, State, Transition, substitute, substitute_text
+from unaiverse_lab.behavior.policy import Candidate, FilterFunction, PolicyFunction, policy_default
+from unaiverse_lab.behavior.surroundings import Surroundings
+from unaiverse_lab.core.drive import HINT
+from unaiverse_lab.core.errors import BehaviorError, user_line
+from unaiverse_lab.core.interaction import DEFAULT_RETRY, SYSTEM, SYSTEM_UUID, Interaction, Status
+from unaiverse_lab.core.records import Fault, InState, Moved, Said, Tried
+
+DONE, AGAIN, FAILED = 0, 1, 2
+MARKS = ("   ✅ ", "   🔄 ", "   ❌ ")
+MAX_TRANSITIONS = 1000
+NEVER = float("inf")
+
+
+class Run:
+    """The action in progress: for whom, which step, since when, and the candidates left if it fails."""
+
+    __slots__ = ("candidates", "edge", "interaction", "retry_from", "source", "started_at", "step", "tried", "tries")
+
+    def __init__(self, source: str, candidates: list[Transition]) -> None:
+        self.source = source
+        self.candidates = candidates
+        self.tries: dict[Transition, int] | None = None
+        self.tried: set[str] | None = None
+
+    def select(self, edge: Transition, interaction: Interaction | None) -> None:
+        """Start over with this edge."""
+        self.edge = edge
+        self.interaction = interaction
+        self.step = -1
+        self.started_at: float | None = None
+        self.retry_from: float | None = None
+
+
+class Interpreter:
+    """Runs a :class:`~unaiverse_lab.behavior.model.Machine` on an agent, one tick at a time.
+
+    ``state`` is the current state, None while an action is pending ("in limbo"); ``limbo_state`` is then the state
+    being left.
+    """
+
+    def __init__(self, agent: Any, surroundings: Surroundings, decorated_only: bool = True) -> None:
+        self.agent = agent
+        self.surroundings = surroundings
+        self.decorated_only = decorated_only
+        self.machine = Machine()
+        self.wildcards: dict[str, Any] = {}
+        self.state: str | None = None
+        self.limbo_state: str | None = None
+        self.prev_state: str | None = None
+        self.enabled = True
+        self.policy: PolicyFunction | None = None
+        self.policy_filter: FilterFunction | None = None
+        self.policy_filter_opts: dict[str, Any] = {}
+        self.show_blocking_states = False
+        self.show_action_completion = False
+        self.show_action_request_info = False
+        self.max_transitions = MAX_TRANSITIONS
+        self.reason: str | None = None
+        self._welcomed = False
+        self._run: Run | None = None
+        self._in_state: Interaction | None = None
+        self._requests: dict[Transition, list[Interaction]] = {}
+        self._last_completed: str | None = None
+        self._changed = False
+
+    # ------------------------------------------------------------------ one tick
+
+    async def act(self) -> bool:
+        """One tick. Returns True if the state differs from the one before (limbo counts as no state).
+
+        A blocking state ends the tick on arrival; non-blocking ones are crossed within it.
+
+        Raises:
+            BehaviorError: a time of the machine still is an unresolved wildcard.
+        """
+        before = self.state
+        origin = self.limbo_state if before is None else before
+        changed = False
+        crossed = 0
+        states = self.machine.states
+        while True:
+            name = self.state
+            if name is not None:
+                if not self._welcomed and name == self.machine.initial_state:
+                    self._welcome()
+                if self.enabled:
+                    state = states[name]
+                    if state.entered_at is None:
+                        state.entered_at = self.surroundings.clock.now
+                        if state.msg is not None and not state.announced:
+                            self._announce(state)
+                    if state.action is not None:
+                        await self._act_in_state(state)
+            moved = await self._transit()
+            if self.state != before:
+                changed = True
+            if not moved or states[self.state].blocking:  # type: ignore[index]
+                break
+            crossed += 1
+            if crossed >= self.max_transitions:
+                self._stop_endless_chain(crossed)
+                break
+        self._changed = (self.limbo_state if self.state is None else self.state) != origin
+        return changed
+
+    def due(self) -> float:
+        """When the machine could next do something: a time, 0 for the next tick, infinity if only when woken."""
+        if not self.enabled:
+            return NEVER
+        if self._run is not None or self._requests:
+            return 0.0
+        name = self.state
+        if name is None:
+            return NEVER
+        state = self.machine.states[name]
+        entered = state.entered_at
+        if entered is None or state.action is not None:
+            return 0.0
+        soonest = NEVER
+        for edge in self.machine.edges_from(name):
+            if edge.ready:
+                wait = edge.delay if edge.delay > state.waiting_time else state.waiting_time
+                if wait <= 0:
+                    return 0.0
+                soonest = min(soonest, entered + wait)
+        return soonest
+
+    # ------------------------------------------------------------------ transitions
+
+    async def _transit(self) -> bool:
+        run = self._run
+        if run is None:
+            if not self.enabled:
+                return False
+            candidates = self._candidates()
+            if not candidates:
+                return False
+            run = Run(self.state, candidates)  # type: ignore[arg-type]
+        elif not self.enabled:
+            return False
+        while True:
+            allowed = True
+            if self._run is None:
+                if not self._choose(run):
+                    return False
+                self.limbo_state, self.state, self._run = run.source, None, run
+                if self.policy_filter is not None:
+                    allowed = self._pass_filter(run, self.policy_filter)
+            status = await self._attempt(run) if allowed else FAILED
+            if self._run is not run:
+                return False
+            if self.show_action_completion and run.edge.msg is not None:
+                self._say(MARKS[status])
+            if status == DONE:
+                self._move(run)
+                return True
+            if status == AGAIN:
+                return False
+            self._give_up(run)
+
+    def _candidates(self) -> list[Transition]:
+        edges = self.machine.edges_from(self.state)  # type: ignore[arg-type]
+        if not edges:
+            return edges
+        state = self.machine.states[self.state]  # type: ignore[index]
+        requests = self._requests
+        stay = self.surroundings.clock.now - state.entered_at  # type: ignore[operator]
+        waiting = stay < state.waiting_time
+        found = []
+        for edge in edges:
+            delay = edge.delay
+            if delay != 0.0 and self._is_delayed(delay, stay):
+                continue
+            if (edge.ready and not waiting) or (requests and self._doable(edge)):
+                found.append(edge)
+        return found
+
+    def _is_delayed(self, delay: float | str, stay: float) -> bool:
+        if isinstance(delay, str):
+            raise BehaviorError("times without a value: " + "; ".join(self.machine.unresolved_times()))
+        return stay <= delay
+
+    def _doable(self, edge: Transition) -> list[Interaction]:
+        is_doable = self.surroundings.is_doable
+        return [request for request in self._requests.get(edge, ()) if is_doable(request)]
+
+    def _choose(self, run: Run) -> bool:
+        candidates = run.candidates
+        if not candidates:
+            return False
+        if self._requests or self.policy is not None:
+            return self._ask_policy(run)
+        chosen = candidates[0]
+        for edge in candidates:
+            if edge.high_priority:
+                chosen = edge
+                break
+        run.select(chosen, None if chosen.plain else self._own_interaction(chosen))
+        return True
+
+    def _views(self, run: Run) -> list[Candidate]:
+        tried = run.tried or ()
+        return [
+            Candidate(edge, [request for request in self._doable(edge) if request.uuid not in tried])
+            for edge in run.candidates
+        ]
+
+    def _ask_policy(self, run: Run) -> bool:
+        views = self._views(run)
+        index, request = policy_default(views)
+        if self.policy is not None:
+            try:
+                index, request = self.policy(views)
+            except Exception as error:
+                self._fault(error, self.state, "policy")
+        if index < 0:
+            return False
+        edge = run.candidates[index]
+        run.select(edge, request or (None if edge.plain else self._own_interaction(edge)))
+        return True
+
+    def _pass_filter(self, run: Run, policy_filter: FilterFunction) -> bool:
+        views = self._views(run)
+        index = run.candidates.index(run.edge)
+        request = run.interaction if run.interaction is not None and not run.interaction.is_system else None
+        try:
+            chosen, served = policy_filter(index, request, views, self.policy_filter_opts)
+        except Exception as error:
+            self._fault(error, run.source, "policy filter")
+            return True
+        if chosen < 0:
+            self._record_try(run, "vetoed")
+            return False
+        if chosen != index or served is not request:
+            edge = run.candidates[chosen]
+            run.select(edge, served or (None if edge.plain else self._own_interaction(edge)))
+        return True
+
+    def _own_interaction(self, call: Call) -> Interaction:
+        fields = copy.deepcopy(call.fields)
+        return Interaction(
+            call.name,
+            num_steps=fields.get("num_steps", -1),
+            timeout=fields.get("timeout", -1.0),
+            streams=fields.get("streams"),
+            data_samples=fields.get("data_samples"),
+            target=fields.get("target"),
+            volatile=fields.get("volatile", False),
+            uuid=SYSTEM_UUID,
+        )
+
+    async def _attempt(self, run: Run) -> int:
+        edge, interaction = run.edge, run.interaction
+        surroundings = self.surroundings
+        multi = False
+        if interaction is not None:
+            multi = interaction.num_steps > 1
+            interaction.status = Status.RUNNING
+            surroundings.begin(interaction)
+        if edge.msg is not None and run.step < 0:
+            self._show(edge, interaction)
+        if run.started_at is None:
+            run.started_at = surroundings.clock.now
+            if edge.retry_timeout > 0 and not multi:
+                run.retry_from = run.started_at
+        elif self._timed_out(run, multi):
+            self._record_try(run, "timeout")
+            return DONE if multi and run.step >= 0 else FAILED
+        if multi and run.step >= 0 and not surroundings.has_fresh_data(interaction):  # type: ignore[arg-type]
+            return AGAIN
+        run.step += 1
+        self.reason = None
+        try:
+            if edge.plain:
+                result = await getattr(self.agent, edge.name)(**edge.given)
+            else:
+                result = await self._call(edge, interaction)
+        except Exception as error:
+            result = False
+            self._raised(error, run)
+        if result:
+            if interaction is None:
+                return DONE
+            run.retry_from = surroundings.clock.now
+            surroundings.consumed(interaction)
+            if not multi or run.step >= interaction.num_steps - 1:
+                return DONE
+            self._record_try(run, "step")
+            return AGAIN
+        if result is None:
+            self._raised(BehaviorError(f"the action {edge.name!r} returned None: return True or False"), run)
+        run.step -= 1
+        if (interaction is not None and interaction.held) or (run.step >= 0 if multi else edge.retry_timeout > 0):
+            self._record_try(run, "again")
+            return AGAIN
+        self._record_try(run, "failed")
+        return FAILED
+
+    def _timed_out(self, run: Run, multi: bool) -> bool:
+        edge = run.edge
+        if run.interaction is not None and run.interaction.held:
+            return False
+        now = self.surroundings.clock.now
+        if 0 < edge.max_duration <= now - run.started_at:  # type: ignore[operator]
+            return True
+        retry = edge.retry_timeout or (DEFAULT_RETRY if multi else 0.0)
+        return run.retry_from is not None and 0 < retry <= now - run.retry_from
+
+    async def _call(self, call: Call, interaction: Interaction | None) -> Any:
+        spec = call.spec
+        assert spec is not None
+        kwargs = copy.deepcopy(call.given)
+        if interaction is not None and not interaction.is_system:
+            asked = substitute(interaction.action_kwargs, self.wildcards)
+            kwargs = {**{name: value for name, value in asked.items() if name in spec.params}, **kwargs}
+        missing = [name for name in spec.required if name not in kwargs]
+        if missing:
+            raise BehaviorError(f"the action {call.name!r} needs a value for {', '.join(map(repr, missing))}")
+        if spec.takes_interaction:
+            kwargs["interaction"] = interaction
+        coroutine = getattr(self.agent, call.name)(**kwargs)
+        return self.surroundings.run_outside(coroutine) if spec.outside else await coroutine
+
+    def _move(self, run: Run) -> None:
+        edge, source, interaction = run.edge, run.source, run.interaction
+        surroundings = self.surroundings
+        clock = surroundings.clock
+        target = edge.target
+        self.prev_state = source
+        self.state = target
+        self.limbo_state = None
+        self._run = None
+        self._last_completed = edge.name
+        left = self.machine.states[source]
+        left.entered_at = None
+        if source != target:
+            left.announced = False
+        if interaction is None:
+            surroundings.record(Moved(clock.tick, clock.now, surroundings.name, source, edge.name, target, edge.order))
+            return
+        requester, uuid = (None, None) if interaction.is_system else (interaction.requester, interaction.uuid)
+        surroundings.record(
+            Moved(
+                clock.tick, clock.now, surroundings.name, source, edge.name, target, edge.order, run.step, requester, uuid
+            )
+        )
+        self.drop_request(interaction)
+        interaction.clear_mark()
+        surroundings.served(interaction, target)
+
+    def _give_up(self, run: Run) -> None:
+        edge, interaction = run.edge, run.interaction
+        self.state, self.limbo_state, self._run = run.source, None, None
+        if run.tries is None:
+            run.tries, run.tried = {}, set()
+        run.tries[edge] = run.tries.get(edge, 0) + 1
+        queue = self._requests.get(edge, [])
+        if interaction is not None and not interaction.is_system:
+            run.tried.add(interaction.uuid)  # type: ignore[union-attr]
+            if interaction in queue and len(queue) > 1:
+                queue.remove(interaction)
+                queue.append(interaction)
+            if not interaction.is_completed:
+                interaction.status = Status.PAUSED
+            interaction.clear_mark()
+        if run.tries[edge] >= len(queue):
+            run.candidates.remove(edge)
+
+    # ------------------------------------------------------------------ the state's own part
+
+    async def _act_in_state(self, state: State) -> None:
+        call = state.action
+        assert call is not None
+        if call.msg is not None:
+            self._say(call.msg)
+        self.reason = None
+        interaction = None
+        try:
+            if call.plain:
+                result = await getattr(self.agent, call.name)(**call.given)
+            else:
+                interaction = self._in_state = self._own_interaction(call)
+                self.surroundings.begin(interaction)
+                result = await self._call(call, interaction)
+        except Exception as error:
+            result = False
+            self._fault(error, state.name, call.name)
+        self._in_state = None
+        clock = self.surroundings.clock
+        self.surroundings.record(
+            InState(clock.tick, clock.now, self.surroundings.name, state.name, call.name, bool(result), self.reason)
+        )
+
+    def _welcome(self) -> None:
+        self._welcomed = True
+        if self.machine.welcome is not None:
+            self._say(substitute_text(self.machine.welcome, self.wildcards) or "")
+
+    def _announce(self, state: State) -> None:
+        state.announced = True
+        mark = (" 🔴" if state.blocking else " 🟢") if self.show_blocking_states else ""
+        self._say(f"{state.msg}{mark}")
+
+    def _show(self, edge: Transition, interaction: Interaction | None) -> None:
+        text = edge.msg or ""
+        if self.show_action_request_info:
+            requester = SYSTEM if interaction is None else interaction.requester
+            uuid = SYSTEM_UUID if interaction is None else interaction.uuid
+            waiting = len(self._requests.get(edge, ()))
+            text += f" (requester: {requester}, interaction uuid: {uuid}, #interactions: {waiting})"
+        self._say(text)
+
+    # ------------------------------------------------------------------ requests
+
+    def find_edge(self, request: Interaction) -> Transition:
+        """The transition that will serve a request.
+
+        Raises:
+            Refused: there is none; the message says why.
+        """
+        source = request.from_state or self.state or self.limbo_state
+        machine = self.machine
+        if source not in machine.states:
+            raise Refused(f"there is no state {source!r}")
+        targets = machine.transitions[source]
+        if request.to_state is not None and request.to_state not in targets:
+            raise Refused(f"no transition leads from {source!r} to {request.to_state!r}")
+        if request.num_steps == 0:
+            raise Refused("num_steps is 0: nothing to do")
+        groups = targets.values() if request.to_state is None else [targets[request.to_state]]
+        named = False
+        for group in groups:
+            for edge in group:
+                if edge.same_as(request.action_name or "", request.action_kwargs):
+                    if not edge.accepts_requests:
+                        raise Refused(f"the action {edge.name!r} does not accept requests in state {source!r}")
+                    return edge
+                named = named or edge.name == request.action_name
+        if named:
+            raise Refused(f"the action {request.action_name!r} in state {source!r} does not take these arguments")
+        raise Refused(f"there is no action {request.action_name!r} in state {source!r}")
+
+    def queue_request(self, edge: Transition, request: Interaction) -> None:
+        """Put a request at the end of an edge's queue; the same request again replaces itself, unless it is running."""
+        queue = self._requests.setdefault(edge, [])
+        for index, waiting in enumerate(queue):
+            if waiting.uuid == request.uuid:
+                if waiting.status != Status.RUNNING:
+                    queue[index] = request
+                break
+        else:
+            queue.append(request)
+        self.surroundings.wake()
+
+    def drop_request(self, request: Interaction) -> None:
+        """Take a request out of its queue, if it is in one."""
+        for edge, queue in self._requests.items():
+            if request in queue:
+                queue.remove(request)
+                if not queue:
+                    del self._requests[edge]
+                return
+
+    def pending_requests(self) -> list[tuple[Transition, Interaction]]:
+        """The requests waiting to be served, with the transition each waits for."""
+        return [(edge, request) for edge, queue in self._requests.items() for request in queue]
+
+    # ------------------------------------------------------------------ words to the outside
+
+    def _say(self, text: str) -> None:
+        clock = self.surroundings.clock
+        self.surroundings.record(Said(clock.tick, clock.now, self.surroundings.name, text))
+
+    def _record_try(self, run: Run, outcome: str) -> None:
+        clock = self.surroundings.clock
+        edge, interaction = run.edge, run.interaction
+        asked = interaction is not None and not interaction.is_system
+        self.surroundings.record(
+            Tried(
+                clock.tick,
+                clock.now,
+                self.surroundings.name,
+                run.source,
+                edge.name,
+                edge.target,
+                outcome,
+                edge.order,
+                max(run.step, 0),
+                interaction.requester if interaction is not None and asked else None,
+                interaction.uuid if interaction is not None and asked else None,
+                self.reason,
+            )
+        )
+
+    def _raised(self, error: Exception, run: Run) -> None:
+        self._fault(error, run.source, run.edge.name)
+        self.reason = f"{type(error).__name__}: {error}"
+        if run.interaction is not None and not run.interaction.is_system:
+            self.surroundings.raised(run.interaction, self.reason)
+
+    def _fault(self, error: Exception, state: str | None, action: str) -> None:
+        where, code = user_line(error.__traceback__)
+        text = f"{type(error).__name__}: {error}"
+        if "no running event loop" in text:
+            text = f"{text}; {HINT}"
+        clock = self.surroundings.clock
+        self.surroundings.record(
+            Fault(clock.tick, clock.now, self.surroundings.name, text, state, action, where, code)
+        )
+
+    def _stop_endless_chain(self, crossed: int) -> None:
+        names = list(self.machine.states)
+        here = self.state
+        chain: list[str] = []
+        while here is not None and here not in chain:
+            chain.append(here)
+            following = [edge.target for edge in self.machine.edges_from(here) if edge.ready]
+            here = following[0] if following else None
+        cycle = " -> ".join([*chain, here] if here is not None else chain) or ", ".join(names)
+        self.enabled = False
+        self._fault(
+            BehaviorError(
+                f"{crossed} transitions in one tick without reaching a blocking state ({cycle}): the machine is "
+                "stopped. Make one of these states blocking; enable(True) lets it go on"
+            ),
+            self.state,
+            self._last_completed or "",
+        )
+
+
+class Refused(Exception):
+    """A request cannot be served; the text is the reason sent to the requester."""

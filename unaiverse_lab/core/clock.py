@@ -1,0 +1,61 @@
+"""One clock per session: the only place that knows what time it is.
+
+Everything that waits (delays, timeouts, expiry, scripts) reads ``clock.now``; nothing else reads the time. In a
+synchronized run the clock is virtual: ``now = epoch + tick * delta``, exact and repeatable.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """What the engine needs of a clock."""
+
+    @property
+    def tick(self) -> int:
+        """Number of the current tick, 0 for the first."""
+
+    @property
+    def now(self) -> float:
+        """Current time in seconds; constant while nodes act in one tick."""
+
+
+class VirtualClock:
+    """A clock that moves only when told to.
+
+    Args:
+        delta: seconds per tick, > 0.
+        epoch: time of tick 0, in seconds.
+
+    Raises:
+        ValueError: ``delta`` is not a positive number.
+    """
+
+    __slots__ = ("delta", "epoch", "now", "tick")
+
+    def __init__(self, delta: float = 1.0 / 25.0, epoch: float = 0.0) -> None:
+        if not delta > 0:
+            raise ValueError(f"delta must be a positive number of seconds, not {delta!r}")
+        self.delta = delta
+        self.epoch = epoch
+        self.tick = 0
+        self.now = epoch
+
+    def time_of(self, tick: int) -> float:
+        """Time of ``tick``, in seconds, rounded to the microsecond."""
+        return round(self.epoch + tick * self.delta, 6)
+
+    def tick_at(self, time: float) -> int:
+        """The last tick whose time is not after ``time`` (never before tick 0)."""
+        tick = max(0, int((time - self.epoch) / self.delta))
+        while tick > 0 and self.time_of(tick) > time:
+            tick -= 1
+        while self.time_of(tick + 1) <= time:
+            tick += 1
+        return tick
+
+    def move_to(self, tick: int) -> None:
+        """Jump to ``tick``."""
+        self.tick = tick
+        self.now = self.time_of(tick)

@@ -1,0 +1,116 @@
+"""A node's business card: what it tells the world about itself."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+from unaiverse_lab.core.errors import WorldError
+
+STATIC_REQUIRED = ("node_id", "node_type", "node_name")
+TEMPORARY = "tmp_"
+
+
+class NodeProfile:
+    """Identity (static half), live state (dynamic half) and badges (the CV) of a node.
+
+    Args:
+        static: at least ``node_id``, ``node_type`` (``"agent"``, ``"human"`` or ``"world"``) and ``node_name``.
+        dynamic: what the node offers and where it sits: ``proc_inputs``, ``proc_outputs``, ``streams`` (lists of
+            stream properties), ``connections`` (``{"role": ...}``), ``peer_id``. Keys starting with ``tmp_`` hold
+            the options of a join request and are removed once the role is assigned.
+        cv: list of badges.
+
+    Raises:
+        WorldError: a required static field is missing.
+
+    The getters return copies: reading a profile can never change it.
+    """
+
+    __slots__ = ("_cv", "_dynamic", "_static")
+
+    def __init__(
+        self,
+        static: dict[str, Any],
+        dynamic: dict[str, Any] | None = None,
+        cv: list[dict[str, Any]] | None = None,
+    ) -> None:
+        missing = [key for key in STATIC_REQUIRED if key not in static]
+        if missing:
+            raise WorldError(f"a profile needs {', '.join(STATIC_REQUIRED)}; missing: {', '.join(missing)}")
+        self._static = static
+        self._dynamic: dict[str, Any] = {
+            "peer_id": None,
+            "proc_inputs": [],
+            "proc_outputs": [],
+            "streams": [],
+            "connections": {"role": None},
+        }
+        self._dynamic.update(dynamic or {})
+        self._cv: list[dict[str, Any]] = list(cv or [])
+
+    def get_static_profile(self) -> dict[str, Any]:
+        """Identity: ``node_id``, ``node_type``, ``node_name``, and whatever the owner added."""
+        return dict(self._static)
+
+    def get_dynamic_profile(self) -> dict[str, Any]:
+        """Live state: streams, slots, connections, join options."""
+        return copy.deepcopy(self._dynamic)
+
+    def get_cv(self) -> list[dict[str, Any]]:
+        """Badges, oldest first."""
+        return copy.deepcopy(self._cv)
+
+    @property
+    def name(self) -> str:
+        """The node's name."""
+        return str(self._static["node_name"])
+
+    @property
+    def node_id(self) -> str:
+        """The identifier that allow-lists and lists of masters contain."""
+        return str(self._static["node_id"])
+
+    @property
+    def peer_id(self) -> str:
+        """The identifier by which members of a world know the node."""
+        return str(self._dynamic["peer_id"])
+
+    @property
+    def is_human(self) -> bool:
+        """Whether a person sits behind the node."""
+        return bool(self._static["node_type"] == "human")
+
+    @property
+    def role(self) -> str | None:
+        """Augmented name of the role held (``"world_agent~student"``); None outside a world."""
+        role = self._dynamic["connections"].get("role")
+        return None if role is None else str(role)
+
+    def with_dynamic(self, **changes: Any) -> NodeProfile:
+        """A copy with some dynamic fields replaced."""
+        return NodeProfile(dict(self._static), {**copy.deepcopy(self._dynamic), **changes}, self._cv)
+
+    def without_temporary(self) -> NodeProfile:
+        """A copy without the options of the join request (``tmp_*``)."""
+        kept = {key: value for key, value in self._dynamic.items() if not key.startswith(TEMPORARY)}
+        return NodeProfile(dict(self._static), copy.deepcopy(kept), self._cv)
+
+    def to_dict(self) -> dict[str, Any]:
+        """``{"static", "dynamic", "cv"}``, ready for the wire."""
+        return {
+            "static": self.get_static_profile(),
+            "dynamic": self.get_dynamic_profile(),
+            "cv": self.get_cv(),
+        }
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> NodeProfile:
+        """Rebuild a profile from :meth:`to_dict`.
+
+        Raises:
+            WorldError: not a mapping with a ``static`` mapping inside.
+        """
+        if not isinstance(data, dict) or not isinstance(data.get("static"), dict):
+            raise WorldError("a profile is a mapping with the keys 'static', 'dynamic' and 'cv'")
+        return cls(dict(data["static"]), dict(data.get("dynamic") or {}), list(data.get("cv") or []))
