@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 
 from unaiverse_lab.view.graph import graph_of, machine_text
-from unaiverse_lab.view.layout import layers, layout
+from unaiverse_lab.view.layout import layers, layout_of
 
 from .geometry import faults
 from .machines import REAL, USER, edge, machine, state
@@ -19,7 +19,7 @@ from .random_machines import machines
 @pytest.mark.parametrize("teleports", [True, False])
 def test_real_machines_are_drawn_without_a_fault(name: str, teleports: bool) -> None:
     graph = graph_of(REAL[name], teleports)
-    drawing = layout(graph)
+    drawing = layout_of(graph)
     assert list(faults(drawing)) == []
     assert set(drawing.spots) == set(REAL[name]["states"])
     top = min(drawing.spots.values(), key=lambda spot: spot.box.y)
@@ -30,7 +30,7 @@ def test_real_machines_are_drawn_without_a_fault(name: str, teleports: bool) -> 
 @given(machines())
 def test_any_machine_is_drawn_without_a_fault(spec: dict[str, Any]) -> None:
     graph = graph_of(spec)
-    drawing = layout(graph)
+    drawing = layout_of(graph)
     assert list(faults(drawing)) == []
     assert {(route.edge.source, route.edge.target) for route in drawing.routes} == {
         (edge.source, edge.target) for edge in graph.edges
@@ -47,14 +47,14 @@ def test_states_have_rows_and_only_cycles_run_upwards(spec: dict[str, Any]) -> N
 
 
 def test_the_same_machine_is_drawn_the_same_way() -> None:
-    assert layout(graph_of(USER)) == layout(graph_of(USER))
+    assert layout_of(graph_of(USER)) == layout_of(graph_of(USER))
 
 
 def test_a_chain_reads_straight_down() -> None:
     spec = machine(
         "walker", "a", {name: state() for name in "abc"}, {"a": [edge("go", "b")], "b": [edge("go", "c")]}
     )
-    spots = layout(graph_of(spec)).spots
+    spots = layout_of(graph_of(spec)).spots
     middles = {spot.box.x + spot.box.w / 2 for spot in spots.values()}
     assert len(middles) == 1
     assert spots["a"].box.y < spots["b"].box.y < spots["c"].box.y
@@ -142,4 +142,4 @@ def test_a_machine_without_initial_state_is_refused() -> None:
     with pytest.raises(KeyError):
         graph_of({"machine": {"role": "r"}, "states": {"a": {}}})
     with pytest.raises(KeyError):
-        layout(graph_of(machine("r", "nowhere", {"a": state()}, {})))
+        layout_of(graph_of(machine("r", "nowhere", {"a": state()}, {})))

@@ -28,9 +28,15 @@ class Run:
 
     __slots__ = ("candidates", "edge", "interaction", "retry_from", "source", "started_at", "step", "tried", "tries")
 
+    edge: Transition
+
     def __init__(self, source: str, candidates: list[Transition]) -> None:
         self.source = source
         self.candidates = candidates
+        self.interaction: Interaction | None = None
+        self.step = -1
+        self.started_at: float | None = None
+        self.retry_from: float | None = None
         self.tries: dict[Transition, int] | None = None
         self.tried: set[str] | None = None
 
@@ -39,8 +45,7 @@ class Run:
         self.edge = edge
         self.interaction = interaction
         self.step = -1
-        self.started_at: float | None = None
-        self.retry_from: float | None = None
+        self.started_at = self.retry_from = None
 
 
 class Interpreter:
@@ -70,6 +75,7 @@ class Interpreter:
         self.reason: str | None = None
         self._welcomed = False
         self._run: Run | None = None
+        self._simple = Run("", [])
         self._in_state: Interaction | None = None
         self._requests: dict[Transition, list[Interaction]] = {}
         self._last_completed: str | None = None
@@ -87,32 +93,96 @@ class Interpreter:
         """
         before = self.state
         origin = self.limbo_state if before is None else before
+        around = self.surroundings
+        clock = around.clock
+        states = self.machine.states
+        run: Run | None
         changed = False
         crossed = 0
-        states = self.machine.states
         while True:
-            name = self.state
-            if name is not None:
+            run = None
+            moved = False
+            if (name := self.state) is not None:
                 if not self._welcomed and name == self.machine.initial_state:
                     self._welcome()
                 if self.enabled:
                     state = states[name]
                     if state.entered_at is None:
-                        state.entered_at = self.surroundings.clock.now
+                        state.entered_at = clock.now
                         if state.msg is not None and not state.announced:
                             self._announce(state)
                     if state.action is not None:
                         await self._act_in_state(state)
-            moved = await self._transit()
-            if self.state != before:
+                        moved = self.state != name
+                    edge = state.only_exit
+                    if (
+                        edge is not None
+                        and edge.plain
+                        and edge.ready
+                        and edge.msg is None
+                        and not edge.delay
+                        and not edge.retry_timeout
+                        and not state.waiting_time
+                        and not moved
+                        and not self._requests
+                        and self.policy is None
+                        and self.policy_filter is None
+                        and self.enabled
+                    ):
+                        run = self._simple
+                        run.source = self.limbo_state = name
+                        run.edge = edge
+                        run.step = 0
+                        self.state = self.reason = None
+                        self._run = run
+                    elif not moved and self.enabled:
+                        run = self._start(state)
+            elif self.enabled:
+                run = self._run
+            while run is not None:
+                edge = run.edge
+                status = None if run is self._simple else self._prepare(run)
+                if status is None:
+                    error = None
+                    try:
+                        if edge.plain:
+                            method = getattr(self.agent, edge.name)
+                            result = await (method(**edge.given) if edge.given else method())
+                        else:
+                            result = await self._call(edge, run.interaction)
+                    except Exception as raised:
+                        result, error = False, raised
+                    status = DONE if result and run.interaction is None else self._settle(run, result, error)
+                if self._run is not run:
+                    break
+                if status != DONE:
+                    run = self._next(run, status)
+                    continue
+                moved = True
+                source, target = run.source, edge.target
+                self.prev_state, self.state, self.limbo_state, self._run = source, target, None, None
+                self._last_completed = edge.name
+                left = states[source]
+                left.entered_at = None
+                if source != target:
+                    left.announced = False
+                if run.interaction is None:
+                    around.record(Moved(clock.tick, clock.now, around.name, source, edge.name, target, edge.order))
+                else:
+                    self._serve(run, run.interaction)
+                if self.show_action_completion:
+                    self._show_status(run, DONE)
+                break
+            name = self.state
+            if name != before:
                 changed = True
-            if not moved or states[self.state].blocking:  # type: ignore[index]
+            if not moved or states[name].blocking:  # type: ignore[index]
                 break
             crossed += 1
             if crossed >= self.max_transitions:
                 self._stop_endless_chain(crossed)
                 break
-        self._changed = (self.limbo_state if self.state is None else self.state) != origin
+        self._changed = (self.limbo_state if name is None else name) != origin
         return changed
 
     def due(self) -> float:
@@ -139,42 +209,35 @@ class Interpreter:
 
     # ------------------------------------------------------------------ transitions
 
-    async def _transit(self) -> bool:
-        run = self._run
-        if run is None:
-            if not self.enabled:
-                return False
-            candidates = self._candidates()
-            if not candidates:
-                return False
-            run = Run(self.state, candidates)  # type: ignore[arg-type]
-        elif not self.enabled:
-            return False
-        while True:
-            allowed = True
-            if self._run is None:
-                if not self._choose(run):
-                    return False
-                self.limbo_state, self.state, self._run = run.source, None, run
-                if self.policy_filter is not None:
-                    allowed = self._pass_filter(run, self.policy_filter)
-            status = await self._attempt(run) if allowed else FAILED
-            if self._run is not run:
-                return False
-            if self.show_action_completion and run.edge.msg is not None:
-                self._say(MARKS[status])
-            if status == DONE:
-                self._move(run)
-                return True
-            if status == AGAIN:
-                return False
-            self._give_up(run)
+    def _start(self, state: State) -> Run | None:
+        """Choose what to try in the current state; None when there is nothing."""
+        edges = self.machine.edges_from(state.name)
+        candidates = self._candidates(state, edges)
+        return self._enter(Run(state.name, candidates)) if candidates else None
 
-    def _candidates(self) -> list[Transition]:
-        edges = self.machine.edges_from(self.state)  # type: ignore[arg-type]
-        if not edges:
-            return edges
-        state = self.machine.states[self.state]  # type: ignore[index]
+    def _enter(self, run: Run) -> Run | None:
+        """Choose among the candidates that are left and enter limbo; None when nothing can be tried."""
+        while run.candidates and self._choose(run):
+            self.limbo_state, self.state, self._run = run.source, None, run
+            if self.policy_filter is None or self._pass_filter(run, self.policy_filter):
+                return run
+            self._show_status(run, FAILED)
+            self._give_up(run)
+        return None
+
+    def _next(self, run: Run, status: int) -> Run | None:
+        """What to try in this tick after an attempt that did not succeed."""
+        self._show_status(run, status)
+        if status == AGAIN:
+            return None
+        self._give_up(run)
+        return self._enter(run)
+
+    def _show_status(self, run: Run, status: int) -> None:
+        if self.show_action_completion and run.edge.msg is not None:
+            self._say(MARKS[status])
+
+    def _candidates(self, state: State, edges: list[Transition]) -> list[Transition]:
         requests = self._requests
         stay = self.surroundings.clock.now - state.entered_at  # type: ignore[operator]
         waiting = stay < state.waiting_time
@@ -197,16 +260,12 @@ class Interpreter:
         return [request for request in self._requests.get(edge, ()) if is_doable(request)]
 
     def _choose(self, run: Run) -> bool:
-        candidates = run.candidates
-        if not candidates:
-            return False
         if self._requests or self.policy is not None:
             return self._ask_policy(run)
+        candidates = run.candidates
         chosen = candidates[0]
-        for edge in candidates:
-            if edge.high_priority:
-                chosen = edge
-                break
+        if len(candidates) > 1:
+            chosen = next((edge for edge in candidates if edge.high_priority), chosen)
         run.select(chosen, None if chosen.plain else self._own_interaction(chosen))
         return True
 
@@ -261,51 +320,51 @@ class Interpreter:
             uuid=SYSTEM_UUID,
         )
 
-    async def _attempt(self, run: Run) -> int:
+    def _prepare(self, run: Run) -> int | None:
+        """Get ready to call the action; a status when it is not to be called."""
         edge, interaction = run.edge, run.interaction
-        surroundings = self.surroundings
         multi = False
         if interaction is not None:
             multi = interaction.num_steps > 1
             interaction.status = Status.RUNNING
-            surroundings.begin(interaction)
+            self.surroundings.begin(interaction)
         if edge.msg is not None and run.step < 0:
             self._show(edge, interaction)
         if run.started_at is None:
-            run.started_at = surroundings.clock.now
+            run.started_at = self.surroundings.clock.now
             if edge.retry_timeout > 0 and not multi:
                 run.retry_from = run.started_at
         elif self._timed_out(run, multi):
             self._record_try(run, "timeout")
             return DONE if multi and run.step >= 0 else FAILED
-        if multi and run.step >= 0 and not surroundings.has_fresh_data(interaction):  # type: ignore[arg-type]
+        if multi and run.step >= 0 and not self.surroundings.has_fresh_data(interaction):  # type: ignore[arg-type]
             return AGAIN
         run.step += 1
         self.reason = None
-        try:
-            if edge.plain:
-                result = await getattr(self.agent, edge.name)(**edge.given)
-            else:
-                result = await self._call(edge, interaction)
-        except Exception as error:
-            result = False
-            self._raised(error, run)
+        return None
+
+    def _settle(self, run: Run, result: Any, error: Exception | None) -> int:
+        """What the result of a call means."""
+        edge, interaction = run.edge, run.interaction
+        multi = interaction is not None and interaction.num_steps > 1
         if result:
             if interaction is None:
                 return DONE
-            run.retry_from = surroundings.clock.now
-            surroundings.consumed(interaction)
+            run.retry_from = self.surroundings.clock.now
+            self.surroundings.consumed(interaction)
             if not multi or run.step >= interaction.num_steps - 1:
                 return DONE
             self._record_try(run, "step")
             return AGAIN
-        if result is None:
-            self._raised(BehaviorError(f"the action {edge.name!r} returned None: return True or False"), run)
+        if error is None and result is None:
+            error = BehaviorError(f"the action {edge.name!r} returned None: return True or False")
+        if error is not None:
+            self._raised(error, run)
         run.step -= 1
         if (interaction is not None and interaction.held) or (run.step >= 0 if multi else edge.retry_timeout > 0):
             self._record_try(run, "again")
             return AGAIN
-        self._record_try(run, "failed")
+        self._record_try(run, "raised" if error is not None else "failed")
         return FAILED
 
     def _timed_out(self, run: Run, multi: bool) -> bool:
@@ -333,32 +392,19 @@ class Interpreter:
         coroutine = getattr(self.agent, call.name)(**kwargs)
         return self.surroundings.run_outside(coroutine) if spec.outside else await coroutine
 
-    def _move(self, run: Run) -> None:
-        edge, source, interaction = run.edge, run.source, run.interaction
-        surroundings = self.surroundings
-        clock = surroundings.clock
-        target = edge.target
-        self.prev_state = source
-        self.state = target
-        self.limbo_state = None
-        self._run = None
-        self._last_completed = edge.name
-        left = self.machine.states[source]
-        left.entered_at = None
-        if source != target:
-            left.announced = False
-        if interaction is None:
-            surroundings.record(Moved(clock.tick, clock.now, surroundings.name, source, edge.name, target, edge.order))
-            return
+    def _serve(self, run: Run, interaction: Interaction) -> None:
+        """The action that served this interaction succeeded: record it, take it off the queue, answer."""
+        edge, around = run.edge, self.surroundings
         requester, uuid = (None, None) if interaction.is_system else (interaction.requester, interaction.uuid)
-        surroundings.record(
+        around.record(
             Moved(
-                clock.tick, clock.now, surroundings.name, source, edge.name, target, edge.order, run.step, requester, uuid
+                around.clock.tick, around.clock.now, around.name,
+                run.source, edge.name, edge.target, edge.order, run.step, requester, uuid,
             )
-        )
+        )  # fmt: skip
         self.drop_request(interaction)
         interaction.clear_mark()
-        surroundings.served(interaction, target)
+        around.served(interaction, edge.target)
 
     def _give_up(self, run: Run) -> None:
         edge, interaction = run.edge, run.interaction
@@ -375,7 +421,7 @@ class Interpreter:
             if not interaction.is_completed:
                 interaction.status = Status.PAUSED
             interaction.clear_mark()
-        if run.tries[edge] >= len(queue):
+        if run.tries[edge] >= len(queue) and edge in run.candidates:
             run.candidates.remove(edge)
 
     # ------------------------------------------------------------------ the state's own part

@@ -75,7 +75,7 @@ class State:
     entered) and ``announced`` tells whether its message was shown during this stay.
     """
 
-    __slots__ = ("_raw_msg", "action", "announced", "blocking", "entered_at", "msg", "name", "waiting_time")
+    __slots__ = ("_raw_msg", "action", "announced", "blocking", "entered_at", "msg", "name", "only_exit", "waiting_time")
 
     def __init__(
         self,
@@ -92,6 +92,7 @@ class State:
         self.msg = msg
         self.entered_at: float | None = None
         self.announced = False
+        self.only_exit: Transition | None = None
         self._raw_msg: tuple[str | None, str | None] = (msg, msg)
 
     def set_blocking(self, blocking: bool) -> None:
@@ -238,11 +239,17 @@ class Machine:
         """Append an edge to its (source, target) group."""
         self.transitions[edge.source].setdefault(edge.target, []).append(edge)
         self._edges.pop(edge.source, None)
+        self._note_only_exit(edge.source)
+
+    def _note_only_exit(self, source: str) -> None:
+        edges = self.edges_from(source)
+        self.states[source].only_exit = edges[0] if len(edges) == 1 else None
 
     def add_state(self, state: State) -> None:
         """Append or replace a state."""
         self.states[state.name] = state
         self.transitions.setdefault(state.name, {})
+        self._note_only_exit(state.name)
 
     def edges_from(self, source: str) -> list[Transition]:
         """The edges leaving a state, in evaluation order."""

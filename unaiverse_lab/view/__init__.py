@@ -1,12 +1,12 @@
 """Drawings and words for machines and traces: pure functions, no notebook needed.
 
-Everything that a widget shows exists here first, made from a machine (a dict in the JSON format of behaviors) and a
-trace (:mod:`unaiverse_lab.core.records`) alone, so that static, live and test output cannot disagree.
+Everything that a widget shows exists here first, made from a machine (a dict in the JSON format of behaviors)
+and a trace (:mod:`unaiverse_lab.core.records`) alone, so that static, live and test output cannot disagree.
 """
 
 from unaiverse_lab.view.bundle import Status, image_html, machine_html, session_html, session_text
 from unaiverse_lab.view.graph import Edge, Graph, Label, Node, graph_of, machine_text
-from unaiverse_lab.view.layout import Box, Layout, Route, Spot, layout
+from unaiverse_lab.view.layout import Box, Layout, Route, Spot, layout_of
 from unaiverse_lab.view.svg import machine_svg
 from unaiverse_lab.view.text import records_text, sentence, table_html, transitions_text
 from unaiverse_lab.view.timeline import machines_of, timeline_svg
@@ -23,7 +23,7 @@ __all__ = [
     "Status",
     "graph_of",
     "image_html",
-    "layout",
+    "layout_of",
     "machine_html",
     "machine_svg",
     "machine_text",

@@ -49,7 +49,7 @@ def clipped(text: object, limit: int) -> str:
 
 
 def wrapped(text: object, limit: int, lines: int) -> tuple[str, ...]:
-    """Break ``text`` in at most ``lines`` lines of at most ``limit`` characters, at a space or else after a mark."""
+    """Break ``text`` in at most ``lines`` lines of ``limit`` characters at most, best at a space."""
     rest = one_line(text)
     result: list[str] = []
     while len(rest) > limit and len(result) < lines - 1:
@@ -61,7 +61,7 @@ def wrapped(text: object, limit: int, lines: int) -> tuple[str, ...]:
 
 
 def text_width(text: str, size: float) -> float:
-    """Return a generous estimate of the width of ``text``, in pixels, in a sans-serif font of ``size`` pixels."""
+    """Return a generous estimate of the width of ``text`` in a sans-serif font, both sizes in pixels."""
     return size * sum(map(_advance, text))
 
 

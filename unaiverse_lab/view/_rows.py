@@ -5,9 +5,11 @@ from __future__ import annotations
 from bisect import bisect_right, insort
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from random import Random
 
 _GAP = 16.0
 _SWEEPS = 4
+_EFFORT = 3000
 
 
 @dataclass(eq=False, slots=True)
@@ -46,9 +48,19 @@ class Link:
 
 
 def untangle(rows: list[list[Item]]) -> None:
-    """Order the items of each row so that few links cross."""
+    """Order the items of each row so that few links cross.
+
+    The best order found from several starts, the more of them the fewer the items are.
+    """
+    chance = Random(0)
     best, fewest = [list(row) for row in rows], _crossings(rows)
-    for sweep in range(_SWEEPS):
+    for sweep in range(max(_SWEEPS, _EFFORT // sum(map(len, rows)))):
+        if not fewest:
+            break
+        if sweep and sweep % _SWEEPS == 0:
+            for row in rows:
+                chance.shuffle(row)
+                _number(row)
         downwards = sweep % 2 == 0
         for row in rows if downwards else rows[::-1]:
             row.sort(key=lambda item: _barycentre(item, downwards))

@@ -80,8 +80,8 @@ class Graph:
 def graph_of(machine: Mapping[str, Any], teleports: bool = True) -> Graph:
     """Return what is drawn of ``machine``, a dict in the JSON format of behaviors.
 
-    States that only a transition names exist too, as blocking ones. A teleport from ``"all"`` becomes one from
-    each other state. With ``teleports=False`` they are left out, and the others keep their numbers.
+    States that only a transition names exist too, as blocking ones. A teleport from ``"all"`` becomes one
+    from each other state. With ``teleports=False`` they are left out, and the others keep their numbers.
 
     Raises:
         KeyError: a required key is missing (``initial_state``, an edge's ``on``, ``action`` or ``goto``).
@@ -101,7 +101,7 @@ def graph_of(machine: Mapping[str, Any], teleports: bool = True) -> Graph:
                 order += 1
                 if teleports or not teleport:
                     call = f"{order}. {call_text(on['action'], on.get('action_kwargs'))}"
-                    labels.append(Label(order, call, _marks(on), on.get("ready", True), teleport))
+                    labels.append(Label(order, call, _marks(on), on.get("ready") is not False, teleport))
             if labels:
                 edges.append(Edge(source, target, tuple(labels)))
     nodes = tuple(_node(name, machine["states"].get(name, {})) for name in leaving)
@@ -158,13 +158,13 @@ def _node(name: str, state: Mapping[str, Any]) -> Node:
     parts = []
     if state.get("action"):
         parts.append(call_text(state["action"], state.get("action_kwargs")))
-    if wait := _seconds(state.get("time_to_wait_before_acting", 0)):
+    if wait := _seconds(state.get("time_to_wait_before_acting") or 0):
         parts.append(f"wait {wait}")
     return Node(name, ", ".join(parts), state.get("blocking", True))
 
 
 def _marks(on: Mapping[str, Any]) -> str:
-    marks = [f"{short}={time}" for key, short in _TIMES if (time := _seconds(on.get(key, 0)))]
+    marks = [f"{short}={time}" for key, short in _TIMES if (time := _seconds(on.get(key) or 0))]
     if on.get("high_priority"):
         marks.append("high priority")
     return f"[{', '.join(marks)}]" if marks else ""

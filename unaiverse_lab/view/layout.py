@@ -1,9 +1,9 @@
 """The states of a machine on a plane, top-down from the initial one, with room for every label.
 
 Layered drawing after Sugiyama, Tagawa and Toda (1981): cycles are broken from the initial state, states get
-rows, and between two rows of states lies a row of labels. A path runs straight down (or up) through a place of
-its own in each row and bends only in the empty bands between rows: it never meets a state or a label, be it its own
-label, but the two states that it joins.
+rows, and between two rows of states lies a row of labels. A path runs straight down (or up) through a place
+of its own in each row and bends only in the empty bands between rows: it never meets a label, nor a state
+other than the two that it joins.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ class Layout:
     routes: tuple[Route, ...]
 
 
-def layout(graph: Graph) -> Layout:
+def layout_of(graph: Graph) -> Layout:
     """Place ``graph`` on a plane. The same graph is always drawn the same way.
 
     Raises:

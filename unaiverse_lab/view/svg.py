@@ -7,7 +7,7 @@ from typing import Any
 
 from unaiverse_lab.view._drawing import ACCENT, FAINT, INK, document, text_at, text_width
 from unaiverse_lab.view.graph import graph_of, machine_text
-from unaiverse_lab.view.layout import LEADING, NAME_SIZE, Layout, Point, Route, Spot, layout
+from unaiverse_lab.view.layout import LEADING, NAME_SIZE, Layout, Point, Route, Spot, layout_of
 
 _HEAD, _FOOT = 34, 30
 _FILLED, _HOLLOW, _LIT = "#dceaf7", "#ffffff", "#ffe0b8"
@@ -39,7 +39,7 @@ def machine_svg(
     """
     heading = title or machine["machine"].get("role") or "machine"
     graph = graph_of(machine, teleports)
-    drawing = layout(graph)
+    drawing = layout_of(graph)
     caption = ""
     if current in drawing.spots:
         caption = f"in the middle of an action of {current}" if limbo else f"now in {current}"

@@ -79,8 +79,8 @@ def timeline_svg(
 ) -> str:
     """Draw the ticks at which something happened.
 
-    A block is a stay in a state. An arrow is a request, from the tick it was sent at to the one it arrived at (solid
-    when it completed ok, dashed while open, red with the reason otherwise), or a sample of a stream.
+    A block is a stay in a state. An arrow is a sample of a stream, or a request from the tick it was sent at
+    to the one it arrived at: solid when it completed ok, dashed while open, red with the reason otherwise.
 
     Args:
         records: a trace, in order.
@@ -173,7 +173,7 @@ def _visit(
 
 
 def _move(record: Record, states: Mapping[str, Any]) -> tuple[str | None, str | None, bool] | None:
-    """Return the state left, the state reached, whether that is entered at this very tick; None: not a move."""
+    """Return the state left, the state reached, and whether that is entered at once; None if not a move."""
     if isinstance(record, Moved):
         return record.source, record.target, not states.get(record.target, {}).get("blocking", True)
     if isinstance(record, Forced) and record.target:

@@ -1,0 +1,99 @@
+"""Words: a sentence for each record, tables that align, nothing that a notebook would have to trust."""
+
+from __future__ import annotations
+
+from html.parser import HTMLParser
+from typing import get_args
+
+import pytest
+
+from unaiverse_lab.core.records import AnyRecord, Fault, Joined, Moved, Record, Said, Sent, Tried
+from unaiverse_lab.view import records_text, sentence, table_html, transitions_text
+
+from .traces import CHAT
+
+
+class Tags(HTMLParser):
+    """Collects what a browser would see as elements and attributes."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: set[str] = set()
+        self.attributes: set[str] = set()
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        self.attributes |= {name for name, _ in attrs}
+
+
+def test_every_kind_of_record_has_its_own_sentence() -> None:
+    assert {type(record) for record in CHAT} == set(get_args(AnyRecord))
+    for record in CHAT:
+        text = sentence(record)
+        assert text.startswith(record.node + " ") and text.endswith(".") and "\n" not in text
+        assert "of kind" not in text
+
+
+@pytest.mark.parametrize(
+    ("record", "text"),
+    [
+        (
+            Moved(1, 0.5, "Ada", "init", "go", "ready"),
+            "Ada went from init to ready: go succeeded, on its own.",
+        ),
+        (
+            Moved(1, 0.5, "Hub", "ready", "relay", "ready", requester="Ada", uuid="u1"),
+            "Hub stayed in ready: relay succeeded, asked by Ada (u1).",
+        ),
+        (
+            Tried(1, 0.5, "Ada", "init", "go", "ready", "failed", reason="nobody there"),
+            "Ada tried go in init, on its own: it did not succeed (nobody there).",
+        ),
+        (Joined(1, 0.5, "Ada", "refused", reason="no such role"), "Ada was refused: no such role."),
+        (
+            Sent(1, 0.5, "Ada", "u", ["Ben", "Cid"], "learn", {"n": 3}),
+            "Ada asked Ben, Cid to learn(n=3) (u).",
+        ),
+        (Said(1, 0.5, "Ada", "one\ntwo"), 'Ada says "one two".'),
+        (Fault(1, 0.5, "Ada", "ValueError: no"), "Ada met an error: ValueError: no."),
+        (
+            Fault(1, 0.5, "Ada", "ValueError: no", "ready", "go", "cell 2:4", "go(1)"),
+            "Ada met an error in go, state ready at cell 2:4: ValueError: no (go(1)).",
+        ),
+    ],
+)
+def test_sentences(record: Record, text: str) -> None:
+    assert sentence(record) == text
+
+
+def test_a_new_kind_of_record_still_has_a_sentence() -> None:
+    class Sneezed(Record, tag="sneeze"):
+        pass
+
+    assert sentence(Sneezed(1, 0.5, "Ada")) == "Ada recorded something of kind sneeze."
+
+
+def test_transitions_align_and_say_why() -> None:
+    assert transitions_text(CHAT[:8] + CHAT[17:21]).splitlines() == [
+        "tick      t  node  from -> to                 action                  why",
+        "   1  0.050  Ada   init -> waiting_handshake  connect_to_broadcaster  on its own",
+        "   1  0.050  Ben   init -> waiting_handshake  connect_to_broadcaster  on its own",
+        "  20  1.000  Ada   message_sent -> ready      nop                     on its own",
+        "  21  1.050  Hub   ready -> ready             broadcast_message       asked by Ada (u1)",
+    ]
+
+
+def test_records_one_line_each_and_only_the_last() -> None:
+    lines = records_text(CHAT, last=3).splitlines()
+    assert len(lines) == 4
+    assert lines[0].split() == ["tick", "t", "what", "happened"]
+    assert lines[-1].split(maxsplit=2) == ["40", "2.000", "Hub dropped a message of Eve: not a member."]
+    assert len(records_text([Said(1, 0.0, "Ada", "a\nb\r\nc")]).splitlines()) == 2
+
+
+def test_the_html_table_holds_nothing_to_trust() -> None:
+    evil = '<img src=x onerror="alert(1)"><script>alert(2)</script>'
+    html = Tags(table_html([Said(1, 0.0, evil, evil), Fault(2, 0.0, "Ada", evil)]))
+    assert html.tags == {"table", "thead", "tbody", "tr", "th", "td"}
+    assert html.attributes == set()
