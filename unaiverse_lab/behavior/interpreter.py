@@ -145,7 +145,7 @@ class Interpreter:
                 if status is None:
                     error = None
                     try:
-                        if edge.plain:
+                        if run.interaction is None:
                             method = getattr(self.agent, edge.name)
                             result = await (method(**edge.given) if edge.given else method())
                         else:
@@ -327,7 +327,6 @@ class Interpreter:
         if interaction is not None:
             multi = interaction.num_steps > 1
             interaction.status = Status.RUNNING
-            self.surroundings.begin(interaction)
         if edge.msg is not None and run.step < 0:
             self._show(edge, interaction)
         if run.started_at is None:
@@ -377,11 +376,11 @@ class Interpreter:
         retry = edge.retry_timeout or (DEFAULT_RETRY if multi else 0.0)
         return run.retry_from is not None and 0 < retry <= now - run.retry_from
 
-    async def _call(self, call: Call, interaction: Interaction | None) -> Any:
+    async def _call(self, call: Call, interaction: Interaction) -> Any:
         spec = call.spec
         assert spec is not None
         kwargs = copy.deepcopy(call.given)
-        if interaction is not None and not interaction.is_system:
+        if not interaction.is_system:
             asked = substitute(interaction.action_kwargs, self.wildcards)
             kwargs = {**{name: value for name, value in asked.items() if name in spec.params}, **kwargs}
         missing = [name for name in spec.required if name not in kwargs]
@@ -389,8 +388,12 @@ class Interpreter:
             raise BehaviorError(f"the action {call.name!r} needs a value for {', '.join(map(repr, missing))}")
         if spec.takes_interaction:
             kwargs["interaction"] = interaction
-        coroutine = getattr(self.agent, call.name)(**kwargs)
-        return self.surroundings.run_outside(coroutine) if spec.outside else await coroutine
+        self.surroundings.begin(interaction)
+        try:
+            coroutine = getattr(self.agent, call.name)(**kwargs)
+            return self.surroundings.run_outside(coroutine) if spec.outside else await coroutine
+        finally:
+            self.surroundings.end(interaction)
 
     def _serve(self, run: Run, interaction: Interaction) -> None:
         """The action that served this interaction succeeded: record it, take it off the queue, answer."""
@@ -438,7 +441,6 @@ class Interpreter:
                 result = await getattr(self.agent, call.name)(**call.given)
             else:
                 interaction = self._in_state = self._own_interaction(call)
-                self.surroundings.begin(interaction)
                 result = await self._call(call, interaction)
         except Exception as error:
             result = False

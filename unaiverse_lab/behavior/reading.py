@@ -208,6 +208,11 @@ def _check_time(value: float | str, where: str) -> None:
         raise BehaviorError(f"expected a number of seconds >= 0, not {value!r}", where=where)
 
 
+def _shown(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False, default=repr)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
 def is_number(text: str) -> bool:
     """Whether a text is a number."""
     try:

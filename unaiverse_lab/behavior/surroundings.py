@@ -38,6 +38,9 @@ class Surroundings:
     def begin(self, interaction: Interaction) -> None:
         """An action is about to be called for this interaction: make its data current."""
 
+    def end(self, interaction: Interaction) -> None:
+        """That call is over."""
+
     def has_fresh_data(self, interaction: Interaction) -> bool:
         """Whether the next step of a multi-step action has new data on every stream."""
         return True

@@ -91,6 +91,10 @@ class NodeProfile:
         """A copy with some dynamic fields replaced."""
         return NodeProfile(dict(self._static), {**copy.deepcopy(self._dynamic), **changes}, self._cv)
 
+    def update_dynamic(self, changes: dict[str, Any]) -> None:
+        """Change some dynamic fields (for the node that owns the profile)."""
+        self._dynamic.update(changes)
+
     def without_temporary(self) -> NodeProfile:
         """A copy without the options of the join request (``tmp_*``)."""
         kept = {key: value for key, value in self._dynamic.items() if not key.startswith(TEMPORARY)}

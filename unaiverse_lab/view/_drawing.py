@@ -75,7 +75,7 @@ def _advance(char: str) -> float:
 
 def text_at(x: float, y: float, text: str, attributes: str = "") -> str:
     """Return an SVG text element with its baseline at ``y``; ``attributes`` is markup, ``text`` is not."""
-    return f'<text x="{x:.4g}" y="{y:.5g}"{attributes and " " + attributes}>{escaped(text)}</text>'
+    return f'<text x="{x:.1f}" y="{y:.1f}"{attributes and " " + attributes}>{escaped(text)}</text>'
 
 
 def document(width: float, height: float, title: str, description: str, body: Iterable[str]) -> str:

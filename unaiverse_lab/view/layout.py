@@ -119,7 +119,6 @@ class _Drawing:
         self.rows: list[list[Item]] = [[] for _ in range(2 * max(self.rank.values(), default=0) + 1)]
         self.states: dict[str, Item] = {}
         self.halves: dict[str, float] = {}
-        self.heights: list[float] = []
         self.texts = {node.name: (wrapped(node.name, 24, 3), _detail(node)) for node in graph.nodes}
         self.labels = {edge: _lines(edge) for edge in graph.edges}
         self.chains: dict[Edge, list[Item]] = {}
@@ -127,30 +126,29 @@ class _Drawing:
         untangle(self.rows)
         self._open_ports()
         spread(self.rows, self.chains.values())
+        self.heights = [max((item.height for item in row), default=0.0) for row in self.rows]
+        self.tops = self._tops()
 
     def result(self) -> Layout:
-        tops, height = self._heights()
         shift = _MARGIN - min(item.x - item.left for row in self.rows for item in row)
         for row in self.rows:
             for item in row:
                 item.x += shift
         spots = {}
         for node in self.graph.nodes:
-            item, half, (titles, details) = (
-                self.states[node.name],
-                self.halves[node.name],
-                self.texts[node.name],
-            )
+            item, half = self.states[node.name], self.halves[node.name]
+            titles, details = self.texts[node.name]
             h = _state_height(titles, details)
-            middle = tops[item.row] + self.heights[item.row] / 2
+            middle = self.tops[item.row] + self.heights[item.row] / 2
             spots[node.name] = Spot(node, Box(item.x - half, middle - h / 2, 2 * half, h), titles, details)
         routes = [
             self._loop(edge, spots[edge.source].box)
             if edge.source == edge.target
-            else self._route(edge, spots[edge.source].box, spots[edge.target].box, tops)
+            else self._route(edge, spots[edge.source].box, spots[edge.target].box)
             for edge in self.graph.edges
         ]
         width = max(item.x + item.right for row in self.rows for item in row) + _MARGIN
+        height = self.tops[-1] + self.heights[-1] + _MARGIN
         return Layout(width, height, spots, tuple(routes))
 
     def _fill(self) -> None:
@@ -158,11 +156,13 @@ class _Drawing:
         paths = [edge for edge in self.graph.edges if edge.source != edge.target]
         for name in sorted(self.rank, key=self.rank.__getitem__):
             titles, details = self.texts[name]
-            leaving = [edge for edge in paths if name in (edge.source, edge.target)]
-            down = sum(
-                self.rank[edge.source] + self.rank[edge.target] > 2 * self.rank[name] for edge in leaving
-            )
-            ports = max(down, len(leaving) - down)
+            ends = [
+                self.rank[edge.source] + self.rank[edge.target]
+                for edge in paths
+                if name in (edge.source, edge.target)
+            ]
+            down = sum(end > 2 * self.rank[name] for end in ends)
+            ports = max(down, len(ends) - down)
             half = max(
                 _widest(titles, NAME_SIZE) / 2 + 22,
                 _widest(details, TEXT_SIZE) / 2 + 12,
@@ -219,30 +219,27 @@ class _Drawing:
             for index, link in enumerate(item.above):
                 link.end = _PORT * (index - (len(item.above) - 1) / 2)
 
-    def _heights(self) -> tuple[list[float], float]:
-        """Set the rows' heights; return their tops and the height of everything."""
-        self.heights = [max((item.height for item in row), default=0.0) for row in self.rows]
+    def _tops(self) -> list[float]:
         tops, y = [], _MARGIN
         for row, height in zip(self.rows, self.heights, strict=True):
             tops.append(y)
             bend = max((abs(link.top - link.bottom) for item in row for link in item.below), default=0.0)
             y += height + min(10 + bend / 7, 56)
-        return tops, tops[-1] + self.heights[-1] + _MARGIN
+        return tops
 
-    def _route(self, edge: Edge, source: Box, target: Box, tops: Sequence[float]) -> Route:
+    def _route(self, edge: Edge, source: Box, target: Box) -> Route:
         chain = self.chains[edge]
         down = chain[0] is self.states[edge.source]
         first, last = (source, target) if down else (target, source)
         corners: list[Point] = []
-        box = Box(0, 0, 0, 0)
         for one, other in pairwise(chain):
             link = next(link for link in one.below if link.lower is other)
-            corners.append((link.top, tops[one.row] + self.heights[one.row]))
-            corners.append((link.bottom, tops[other.row]))
-            if other.height and other is not chain[-1]:
-                w, h = self._label_size(edge)
-                box = Box(other.x + 5, tops[other.row] + (self.heights[other.row] - h) / 2, w, h)
+            corners.append((link.top, self.tops[one.row] + self.heights[one.row]))
+            corners.append((link.bottom, self.tops[other.row]))
         corners = [(corners[0][0], first.y + first.h), *corners, (corners[-1][0], last.y)]
+        label = next(item for item in chain[1:-1] if item.height)
+        w, h = self._label_size(edge)
+        box = Box(label.x + 5, self.tops[label.row] + (self.heights[label.row] - h) / 2, w, h)
         return Route(edge, _curve(corners if down else corners[::-1]), box, self.labels[edge])
 
     def _loop(self, edge: Edge, state: Box) -> Route:

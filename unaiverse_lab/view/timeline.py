@@ -265,14 +265,15 @@ class _Picture:
         pieces = []
         top = next(iter(self.rows.values())).y if self.rows else 0.0
         for row in self.rows.values():
-            states = row.visits.get(name, [])
+            states = row.visits.get(name) or [""]
             for index, state in enumerate(states, 1):
                 bottom = row.y + row.height * index / len(states)
                 pieces.append((state, top, bottom))
                 top = bottom
-            top = row.y + row.height if not states else top
         x = self._x(name)
         for state, group in groupby(pieces, key=lambda piece: piece[0]):
+            if not state:
+                continue
             run = list(group)
             y, height = run[0][1], run[-1][2] - run[0][1]
             yield (
@@ -286,7 +287,7 @@ class _Picture:
         direction = 1 if self.lanes[arrow.target] > self.lanes[arrow.source] else -1
         start = self._x(arrow.source) + (self.lane if direction > 0 else 0)
         end = self._x(arrow.target) + (0 if direction > 0 else self.lane)
-        y = self._level(arrow)
+        y = self.rows[arrow.arrived].y + _SLOT * (arrow.slot + 1) - 1
         sent = self.rows.get(arrow.left)
         from_y = sent.y + sent.height / 2 if sent and arrow.left < arrow.arrived else y
         turn = start + direction * (_CHANNEL - 4)
@@ -303,9 +304,6 @@ class _Picture:
             + text_at(middle, y - 3, clipped(arrow.words, 19), style)
             + reason
         )
-
-    def _level(self, arrow: _Arrow) -> float:
-        return self.rows[arrow.arrived].y + _SLOT * (arrow.slot + 1) - 1
 
     def _fault(self, fault: Fault) -> str:
         x, y = self._x(fault.node) + self.lane - 11, self.rows[fault.tick].y + 11

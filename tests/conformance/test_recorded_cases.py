@@ -1,0 +1,30 @@
+"""What the reference engine did in each recorded case, our machine does too, tick by tick."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE))
+
+from adapter import Adapter  # noqa: E402
+from runner import Play, compare  # noqa: E402
+
+CASES = sorted(path for path in (HERE / "data" / "hsm").glob("*.json") if path.stem != "INDEX")
+
+
+def test_there_are_cases() -> None:
+    assert CASES
+
+
+@pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
+def test_recorded_case(path: Path) -> None:
+    case = json.loads(path.read_text(encoding="utf-8"))
+    expected = case.pop("expected")
+    difference = compare(expected, asyncio.run(Play(case, Adapter).run()), detail=2)
+    assert difference is None, f"{case['title']}: {difference}"

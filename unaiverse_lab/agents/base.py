@@ -1,0 +1,234 @@
+"""What every agent has: a processor with its slots, streams, peers, a machine, and a link to its node."""
+
+from __future__ import annotations
+
+import random
+from collections import deque
+from typing import Any, Protocol
+
+from unaiverse_lab.agents.interactions import InteractionManager
+from unaiverse_lab.agents.surroundings import AgentSurroundings
+from unaiverse_lab.behavior import HybridStateMachine
+from unaiverse_lab.behavior.policy import FilterFunction
+from unaiverse_lab.core.clock import Clock
+from unaiverse_lab.core.envelope import Body
+from unaiverse_lab.core.errors import LabError, NotInWorld
+from unaiverse_lab.core.interaction import SYSTEM_UUID
+from unaiverse_lab.core.ordered import OrderedSet
+from unaiverse_lab.core.profile import NodeProfile
+from unaiverse_lab.core.records import Record
+from unaiverse_lab.core.roles import RoleTable
+from unaiverse_lab.data.processors import Human, Identity, ScriptedHuman
+from unaiverse_lab.data.props import StreamType
+from unaiverse_lab.data.streams import Stream, StreamProxy
+
+PROCESSOR_IN, PROCESSOR_OUT = "processor_in", "processor"
+PUBLIC_PLACEHOLDER = "<private_peer_id>"
+
+
+class Link(Protocol):
+    """What an agent needs of the node that hosts it."""
+
+    name: str
+    peer_id: str
+    clock: Clock
+    seed: str
+    profile: NodeProfile
+
+    def record(self, record: Record) -> None:
+        """Write to the session's trace."""
+
+    def post(self, target: str, body: Body) -> bool:
+        """Send a message; False if there is no such peer."""
+
+    def wake(self) -> None:
+        """Give the node a turn at the next tick."""
+
+    @property
+    def world_id(self) -> str | None:
+        """Peer id of the world the node is in."""
+
+    @property
+    def role_table(self) -> RoleTable:
+        """Roles of that world."""
+
+    @property
+    def roster(self) -> dict[str, int]:
+        """Its members, by peer id, with their role bits."""
+
+    def behavior_template(self, role_name: str) -> HybridStateMachine | None:
+        """The behavior the world sent for a role, ready to be copied."""
+
+    def peer_named(self, name: str) -> str | None:
+        """Peer id of a node name."""
+
+
+class AgentBase:
+    """State of an agent; the actions are in the classes built on it.
+
+    Args:
+        proc: the processor: None (inputs come out as they are), ``"human"``, or any callable taking one value per input
+            slot and giving one per output slot.
+        proc_inputs, proc_outputs: the slots, a list of :class:`~unaiverse_lab.data.props.StreamType` or type names;
+            default: one slot ``"all"`` (a person: ``"text"``).
+        proc_opts: options for learning.
+        buffer_generated, buffer_generated_by_others, merge_flat_stream_labels: kept for the learning actions.
+        world_folder: kept for compatibility.
+        policy_filter: confirms, replaces or vetoes each choice of the machine.
+
+    Raises:
+        LabError: the processor is neither of these.
+        StreamError: a slot is wrong.
+    """
+
+    HUMAN = "human"
+
+    def __init__(
+        self,
+        proc: Any = None,
+        proc_inputs: list[StreamType | str] | None = None,
+        proc_outputs: list[StreamType | str] | None = None,
+        proc_opts: dict[str, Any] | None = None,
+        merge_flat_stream_labels: bool = False,
+        buffer_generated: bool = False,
+        buffer_generated_by_others: str = "none",
+        world_folder: str | None = None,
+        policy_filter: FilterFunction | None = None,
+        policy_filter_lone_wolf: FilterFunction | None = None,
+    ) -> None:
+        if "surroundings" in self.__dict__:
+            return
+        if buffer_generated_by_others not in ("none", "one", "all"):
+            raise LabError(f"buffer_generated_by_others is 'none', 'one' or 'all', not {buffer_generated_by_others!r}")
+        if proc is None and callable(self):
+            proc = self
+        if proc == self.HUMAN:
+            proc = Human()
+        if proc is None:
+            proc = Identity()
+        if not callable(proc):
+            raise LabError(f"a processor is None, 'human' or something that can be called, not {proc!r}")
+        self.proc: Any = proc
+        self.proc_opts: dict[str, Any] = dict(proc_opts or {})
+        default = "text" if isinstance(proc, Human) else "all"
+        self.proc_inputs = StreamType.slots(proc_inputs, default, "proc_input", PROCESSOR_IN)
+        self.proc_outputs = StreamType.slots(proc_outputs, default, "proc_output", PROCESSOR_OUT)
+        self.merge_flat_stream_labels = merge_flat_stream_labels
+        self.buffer_generated = buffer_generated
+        self.buffer_generated_by_others = buffer_generated_by_others
+        self.world_folder = world_folder
+        self.policy_filter = policy_filter
+
+        self.link: Link | None = None
+        self.surroundings = AgentSurroundings(self)
+        self.im = InteractionManager(self)
+        self.all_agents: dict[str, NodeProfile] = {}
+        self.world_agents: dict[str, NodeProfile] = {}
+        self.world_masters: dict[str, NodeProfile] = {}
+        self.human_agents: dict[str, NodeProfile] = {}
+        self.artificial_agents: dict[str, NodeProfile] = {}
+        self.contacting: dict[str, int] = {}
+        self.typed: deque[str] = deque()
+        self.script: deque[tuple[float, str]] = deque(proc.lines if isinstance(proc, ScriptedHuman) else ())
+        self.behav_wildcards: dict[str, Any] = {}
+
+        self.owned_streams: dict[str, Stream] = {}
+        self.known_streams: dict[str, dict[str, Stream]] = {}
+        self.outgoing: dict[tuple[str, str | None], Stream] = {}
+        self.stdin, self.stdtar = StreamProxy("stdin"), StreamProxy("stdtar")
+        self.stdext, self.stdout = StreamProxy("stdext"), StreamProxy("stdout")
+        for slot in (*self.proc_inputs, *self.proc_outputs):
+            self._own(Stream(slot.props))
+        self.bind_default_streams()
+
+        self._available = True
+        self._found_agents: OrderedSet[str] = OrderedSet()
+        self._engaged_agents: OrderedSet[str] = OrderedSet()
+        self._valid_cmp_agents: OrderedSet[str] = OrderedSet()
+        self._eval_results: dict[str, float] = {}
+        self._rng: random.Random | None = None
+        self._interactions_made = 0
+
+        self.behav = HybridStateMachine(self)
+        self.behav.add_state("empty")
+
+    # ------------------------------------------------------------------ who and where
+
+    @property
+    def clock(self) -> Clock:
+        """The session's clock."""
+        return self.surroundings.clock
+
+    @property
+    def rng(self) -> random.Random:
+        """The agent's own source of randomness, seeded by the session's seed and the node's name."""
+        if self._rng is None:
+            self._rng = random.Random(self.link.seed if self.link is not None else "alone")
+        return self._rng
+
+    def attach_to(self, link: Link) -> None:
+        """Tie the agent to its node."""
+        self.link = link
+        self.surroundings.attach(link)
+        for stream in self.owned_streams.values():
+            stream.clock = link.clock
+
+    def is_human(self) -> bool:
+        """Whether a person sits behind this agent."""
+        return isinstance(self.proc, Human)
+
+    def get_peer_id(self) -> str:
+        """The agent's own peer id (a placeholder before it has a node)."""
+        return self.link.peer_id if self.link is not None else PUBLIC_PLACEHOLDER
+
+    def get_name(self) -> str:
+        """The node's name."""
+        return self.link.name if self.link is not None else type(self).__name__
+
+    def get_profile(self) -> NodeProfile:
+        """The agent's own profile.
+
+        Raises:
+            NotInWorld: the agent has no node.
+        """
+        return self._need_link().profile
+
+    def in_world(self) -> bool:
+        """Whether a world has admitted the agent."""
+        return self.link is not None and self.link.world_id is not None
+
+    def _need_link(self) -> Link:
+        if self.link is None:
+            raise NotInWorld("this agent has no node yet: add it to a session, or give it to a Node")
+        return self.link
+
+    def because(self, reason: str) -> bool:
+        """Say why an action did not succeed: ``return self.because("nobody is here")``. Always False."""
+        self.behav.reason = reason
+        return False
+
+    # ------------------------------------------------------------------ streams it owns
+
+    def _own(self, stream: Stream) -> None:
+        self.owned_streams[stream.name] = stream
+        stream.clock = self.surroundings.clock
+        stream.written = self._note_written
+
+    def _note_written(self, stream: Stream, uuid: str | None) -> None:
+        if stream.props.group != PROCESSOR_IN:
+            self.outgoing[stream.name, uuid] = stream
+            self.surroundings.wake()
+
+    def bind_default_streams(self) -> None:
+        """Let stdin, stdout and stdext show the agent's own streams again."""
+        groups: dict[str, dict[str, Stream]] = {PROCESSOR_IN: {}, PROCESSOR_OUT: {}, "": {}}
+        for name, stream in self.owned_streams.items():
+            group = stream.props.group if stream.props.group in groups else ""
+            groups[group][name] = stream
+        self.stdin.bind(groups[PROCESSOR_IN], SYSTEM_UUID)
+        self.stdout.bind(groups[PROCESSOR_OUT], SYSTEM_UUID)
+        self.stdext.bind(groups[""], SYSTEM_UUID)
+        self.stdtar.bind({}, SYSTEM_UUID)
+        self.stdin.enabled = not self.is_human()
+
+

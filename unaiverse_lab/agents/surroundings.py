@@ -1,0 +1,82 @@
+"""An agent's machine in its world: the session's clock and trace, requests of peers, data of interactions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from unaiverse_lab.behavior.surroundings import Surroundings
+from unaiverse_lab.core.interaction import CompletionReason, Interaction
+
+if TYPE_CHECKING:
+    from unaiverse_lab.agents.base import AgentBase, Link
+
+READER = "machine"
+
+
+class AgentSurroundings(Surroundings):
+    """Ties a machine to the agent it drives. Before the agent has a node, it is on its own."""
+
+    def __init__(self, agent: AgentBase) -> None:
+        super().__init__()
+        self.agent = agent
+        self._link: Link | None = None
+
+    def attach(self, link: Link) -> None:
+        """Use the clock and the trace of a node."""
+        self._link = link
+        self.clock = link.clock
+        self.record = link.record
+        self.name = link.name
+
+    def wake(self) -> None:
+        """Give the node a turn at the next tick."""
+        if self._link is not None:
+            self._link.wake()
+
+    def is_doable(self, request: Interaction) -> bool:
+        """Not over, from a known peer, and with unread data on every stream it uses."""
+        return (
+            not request.is_completed
+            and self.agent.knows(request.requester)
+            and (not request.slots or self.has_fresh_data(request))
+        )
+
+    def has_fresh_data(self, interaction: Interaction) -> bool:
+        """Whether every stream of the interaction has a sample that no step has consumed."""
+        return all(
+            stream.has_unread(READER, interaction.uuid)
+            for bound in interaction.slots.values()
+            for stream in bound.values()
+        )
+
+    def consumed(self, interaction: Interaction) -> None:
+        """Mark the data of a step as used, and remember its tags."""
+        for bound in interaction.slots.values():
+            for key, stream in bound.items():
+                sample = stream.last(interaction.uuid)
+                stream.get(READER, interaction.uuid)
+                if sample is not None:
+                    interaction.data_tags[key] = sample.tag
+
+    def begin(self, interaction: Interaction) -> None:
+        """Show the streams of the interaction as stdin, stdtar and stdext; outputs are written for it."""
+        if interaction.slots:
+            agent = self.agent
+            for name, proxy in (("stdin", agent.stdin), ("stdtar", agent.stdtar), ("stdext", agent.stdext)):
+                proxy.bind(interaction.slots.get(name, {}), interaction.uuid)
+            agent.stdin.enabled = True
+            agent.stdout.uuid = interaction.uuid
+
+    def end(self, interaction: Interaction) -> None:
+        """Show the agent's own streams again."""
+        if interaction.slots:
+            self.agent.bind_default_streams()
+
+    def served(self, interaction: Interaction, state: str) -> None:
+        """Answer the request that was served."""
+        if not interaction.is_system:
+            self.agent.im.complete(interaction, CompletionReason.OK, state)
+
+    def raised(self, interaction: Interaction, detail: str) -> None:
+        """A request whose action raised is over: its requester is told why."""
+        self.agent.im.complete(interaction, CompletionReason.ERROR, detail=detail)

@@ -1,0 +1,147 @@
+"""What nodes send each other: one envelope, one typed body per kind of message.
+
+On a wire an envelope is MessagePack; in one kernel the same objects are handed over. The names of the kinds are those
+of the peer's messages.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+
+class Body(msgspec.Struct, tag_field="type", omit_defaults=True):
+    """Base of all message bodies."""
+
+
+class ProfileMessage(Body, tag="profile"):
+    """A joiner asks to enter: its profile and the options of its request (``role_preference``, ...)."""
+
+    profile: dict[str, Any]
+    options: dict[str, Any] = {}
+
+
+class WorldApproval(Body, tag="world_approval"):
+    """The world lets a joiner in: its role, and the behavior of that role as JSON text (None: no behavior)."""
+
+    world_id: str
+    role: int
+    role_name: str
+    behavior: str | None = None
+
+
+class WorldRefusal(Body, tag="world_refusal"):
+    """The world turns a joiner away."""
+
+    reason: str
+
+
+class RoleChange(Body, tag="role_suggestion"):
+    """The world gives a member another role."""
+
+    role: int
+    role_name: str
+    behavior: str | None = None
+
+
+class RoleSuggestions(Body, tag="role_suggestions"):
+    """A member suggests roles for others: a list of ``{"peer_id", "role"}`` with role names."""
+
+    suggestions: list[dict[str, str]]
+
+
+class Contact(Body, tag="contact"):
+    """A member gets in touch with another."""
+
+    profile: dict[str, Any]
+
+
+class AgentApproval(Body, tag="agent_approval"):
+    """The other one accepts."""
+
+    profile: dict[str, Any]
+
+
+class AgentRefusal(Body, tag="agent_refusal"):
+    """The other one does not."""
+
+    reason: str
+
+
+class Farewell(Body, tag="farewell"):
+    """The sender cuts the link to the receiver."""
+
+    reason: str = ""
+
+
+class InteractionMessage(Body, tag="interaction"):
+    """A request, or the announcement of a data push."""
+
+    interaction: dict[str, Any]
+
+
+class InteractionStatus(Body, tag="interaction_status"):
+    """How a request ended at its target."""
+
+    uuid: str
+    completion_reason: str
+    destination_state: str | None = None
+    detail: str | None = None
+    data_tags: dict[str, int] = {}
+
+
+class StreamSample(Body, tag="stream_sample"):
+    """Samples of one group of streams of the sender: ``{name: [{"data", "data_tag", "data_uuid"}, ...]}``."""
+
+    group: str
+    samples: dict[str, list[dict[str, Any]]]
+
+
+AnyBody = (
+    ProfileMessage
+    | WorldApproval
+    | WorldRefusal
+    | RoleChange
+    | RoleSuggestions
+    | Contact
+    | AgentApproval
+    | AgentRefusal
+    | Farewell
+    | InteractionMessage
+    | InteractionStatus
+    | StreamSample
+)
+
+
+class Envelope(msgspec.Struct):
+    """A message from ``sender`` to ``target`` (peer ids). ``body`` may also be raw bytes that were not decoded yet."""
+
+    sender: str
+    target: str
+    body: Any
+
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder: msgspec.msgpack.Decoder[Any] = msgspec.msgpack.Decoder(AnyBody)
+
+
+def encode_body(body: Body) -> bytes:
+    """The body as MessagePack.
+
+    Raises:
+        TypeError: it holds something that cannot cross the wire.
+    """
+    return _encoder.encode(body)
+
+
+def decode_body(data: bytes) -> Body:
+    """The body of a message.
+
+    Raises:
+        ValueError: it is not a well-formed message of a known kind; the text says why.
+    """
+    try:
+        return _decoder.decode(data)  # type: ignore[no-any-return]
+    except msgspec.MsgspecError as error:
+        raise ValueError(str(error)) from None
