@@ -83,7 +83,9 @@ class CaseSurroundings(Surroundings):
 
 
 class Adapter:
-    def __init__(self, agent: Any, clock: Any, emit: Any, wildcards: dict[str, Any] | None, known_agents: list[str]):
+    def __init__(
+        self, agent: Any, clock: Any, emit: Any, wildcards: dict[str, Any] | None, known_agents: list[str]
+    ):
         self.agent = agent
         self.around = CaseSurroundings(clock, emit, known_agents)
         self.requests: dict[str, Interaction] = {}
@@ -108,7 +110,11 @@ class Adapter:
         if special is not None:
             await special(*args)
             return
-        if args and isinstance(args[-1], dict) and name.startswith(("add_state", "add_t", "add_g", "generate")):
+        if (
+            args
+            and isinstance(args[-1], dict)
+            and name.startswith(("add_state", "add_t", "add_g", "generate"))
+        ):
             getattr(self.machine, name)(**args[-1])
             return
         result = getattr(self.machine, name)(*args)

@@ -4,18 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-import sys
 from pathlib import Path
 
 import pytest
+from adapter import Adapter
+from runner import Play, compare
 
-HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE))
-
-from adapter import Adapter  # noqa: E402
-from runner import Play, compare  # noqa: E402
-
-CASES = sorted(path for path in (HERE / "data" / "hsm").glob("*.json") if path.stem != "INDEX")
+CASES = sorted((Path(__file__).parent / "data" / "hsm").glob("*.json"))
 
 
 def test_there_are_cases() -> None:

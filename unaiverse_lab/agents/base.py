@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import deque
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from unaiverse_lab.agents.interactions import InteractionManager
@@ -34,9 +35,7 @@ class Link(Protocol):
     clock: Clock
     seed: str
     profile: NodeProfile
-
-    def record(self, record: Record) -> None:
-        """Write to the session's trace."""
+    record: Callable[[Record], None]
 
     def post(self, target: str, body: Body) -> bool:
         """Send a message; False if there is no such peer."""
@@ -99,7 +98,9 @@ class AgentBase:
         if "surroundings" in self.__dict__:
             return
         if buffer_generated_by_others not in ("none", "one", "all"):
-            raise LabError(f"buffer_generated_by_others is 'none', 'one' or 'all', not {buffer_generated_by_others!r}")
+            raise LabError(
+                f"buffer_generated_by_others is 'none', 'one' or 'all', not {buffer_generated_by_others!r}"
+            )
         if proc is None and callable(self):
             proc = self
         if proc == self.HUMAN:
@@ -230,5 +231,3 @@ class AgentBase:
         self.stdext.bind(groups[""], SYSTEM_UUID)
         self.stdtar.bind({}, SYSTEM_UUID)
         self.stdin.enabled = not self.is_human()
-
-

@@ -39,7 +39,9 @@ class Streaming(AgentBase):
 
     def stream_profile(self) -> dict[str, list[dict[str, Any]]]:
         """What the profile says of slots and streams."""
-        own = (s.props for s in self.owned_streams.values() if s.props.group not in (PROCESSOR_IN, PROCESSOR_OUT))
+        own = (
+            s.props for s in self.owned_streams.values() if s.props.group not in (PROCESSOR_IN, PROCESSOR_OUT)
+        )
         return {
             "proc_inputs": [slot.props.to_dict() for slot in self.proc_inputs],
             "proc_outputs": [slot.props.to_dict() for slot in self.proc_outputs],
@@ -70,7 +72,9 @@ class Streaming(AgentBase):
             return [streams[ref]]
         return [stream for stream in streams.values() if stream.props.group == ref]
 
-    def get_stream(self, name_or_group: str, peer_id: str | None = None, data_type: str | None = None) -> Stream | None:
+    def get_stream(
+        self, name_or_group: str, peer_id: str | None = None, data_type: str | None = None
+    ) -> Stream | None:
         """One stream, by name or group; in a group, the first of ``data_type`` or the only one; else None."""
         found = self.find_streams(name_or_group, peer_id)
         if data_type is not None:
@@ -88,9 +92,8 @@ class Streaming(AgentBase):
     # ------------------------------------------------------------------ peers' streams
 
     def _learn_streams(self, peer_id: str, profile: NodeProfile) -> None:
-        dynamic = profile.get_dynamic_profile()
         known = self.known_streams.setdefault(peer_id, {})
-        for data in [*dynamic.get("proc_outputs", []), *dynamic.get("streams", [])]:
+        for data in profile.offered_streams():
             props = DataProps.from_dict(data)
             if props.name not in known:
                 stream = known[props.name] = Stream(props)
@@ -124,7 +127,10 @@ class Streaming(AgentBase):
         """Release the streams of an interaction that is over."""
         if not interaction.streams:
             return
-        for streams in (self.owned_streams, *(self.known_streams.get(p, {}) for p in (interaction.requester,))):
+        for streams in (
+            self.owned_streams,
+            *(self.known_streams.get(p, {}) for p in (interaction.requester,)),
+        ):
             for stream in streams.values():
                 stream.remove_interaction(interaction)
 
@@ -136,7 +142,12 @@ class Streaming(AgentBase):
         return found
 
     def _referenced(self, interaction: Interaction, owner: str) -> list[Stream]:
-        return [stream for refs in interaction.streams.values() for ref in refs for stream in self._lookup(ref, owner)]
+        return [
+            stream
+            for refs in interaction.streams.values()
+            for ref in refs
+            for stream in self._lookup(ref, owner)
+        ]
 
     def _assign(self, found: dict[str, list[Stream]]) -> dict[str, dict[str, Stream]]:
         slots: dict[str, dict[str, Stream]] = {"stdin": {}, "stdtar": {}, "stdext": {}}
@@ -150,7 +161,10 @@ class Streaming(AgentBase):
             for slot in wanted:
                 fit = next((stream for stream in offered if slot.props.is_compatible(stream.props)), None)
                 if fit is None:
-                    why = "; ".join(f"{s.name}: {slot.props.why_incompatible(s.props)}" for s in offered) or "none is left"
+                    why = (
+                        "; ".join(f"{s.name}: {slot.props.why_incompatible(s.props)}" for s in offered)
+                        or "none is left"
+                    )
                     raise Refused(f"no stream fits the slot {slot.props.name!r} ({why})")
                 offered.remove(fit)
                 slots[proxy][fit.name] = fit
@@ -202,6 +216,13 @@ class Streaming(AgentBase):
                 stream.set(value, tag, uuid)
                 link.record(
                     Pushed(
-                        self.clock.tick, self.clock.now, link.name, sender, name, tag, uuid, stream.props.to_text(value)
+                        self.clock.tick,
+                        self.clock.now,
+                        link.name,
+                        sender,
+                        name,
+                        tag,
+                        uuid,
+                        stream.props.to_text(value),
                     )
                 )

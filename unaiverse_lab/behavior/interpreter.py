@@ -12,10 +12,10 @@ from typing import Any
 from unaiverse_lab.behavior.model import Call, Machine, State, Transition, substitute, substitute_text
 from unaiverse_lab.behavior.policy import Candidate, FilterFunction, PolicyFunction, policy_default
 from unaiverse_lab.behavior.surroundings import Surroundings
-from unaiverse_lab.core.drive import HINT
-from unaiverse_lab.core.errors import BehaviorError, user_line
+from unaiverse_lab.core.errors import BehaviorError
+from unaiverse_lab.core.faults import fault
 from unaiverse_lab.core.interaction import DEFAULT_RETRY, SYSTEM, SYSTEM_UUID, Interaction, Status
-from unaiverse_lab.core.records import Fault, InState, Moved, Said, Tried
+from unaiverse_lab.core.records import InState, Moved, Said, Tried
 
 DONE, AGAIN, FAILED = 0, 1, 2
 MARKS = ("   ✅ ", "   🔄 ", "   ❌ ")
@@ -26,7 +26,17 @@ NEVER = float("inf")
 class Run:
     """The action in progress: for whom, which step, since when, and the candidates left if it fails."""
 
-    __slots__ = ("candidates", "edge", "interaction", "retry_from", "source", "started_at", "step", "tried", "tries")
+    __slots__ = (
+        "candidates",
+        "edge",
+        "interaction",
+        "retry_from",
+        "source",
+        "started_at",
+        "step",
+        "tried",
+        "tries",
+    )
 
     edge: Transition
 
@@ -167,7 +177,9 @@ class Interpreter:
                 if source != target:
                     left.announced = False
                 if run.interaction is None:
-                    around.record(Moved(clock.tick, clock.now, around.name, source, edge.name, target, edge.order))
+                    around.record(
+                        Moved(clock.tick, clock.now, around.name, source, edge.name, target, edge.order)
+                    )
                 else:
                     self._serve(run, run.interaction)
                 if self.show_action_completion:
@@ -252,8 +264,11 @@ class Interpreter:
 
     def _is_delayed(self, delay: float | str, stay: float) -> bool:
         if isinstance(delay, str):
-            raise BehaviorError("times without a value: " + "; ".join(self.machine.unresolved_times()))
+            raise self._times_missing()
         return stay <= delay
+
+    def _times_missing(self) -> BehaviorError:
+        return BehaviorError("times without a value: " + "; ".join(self.machine.unresolved_times()))
 
     def _doable(self, edge: Transition) -> list[Interaction]:
         is_doable = self.surroundings.is_doable
@@ -262,10 +277,15 @@ class Interpreter:
     def _choose(self, run: Run) -> bool:
         if self._requests or self.policy is not None:
             return self._ask_policy(run)
-        candidates = run.candidates
-        chosen = candidates[0]
-        if len(candidates) > 1:
-            chosen = next((edge for edge in candidates if edge.high_priority), chosen)
+        chosen = None
+        for edge in run.candidates:
+            if edge.high_priority:
+                chosen = edge
+                break
+            if chosen is None and edge.ready:
+                chosen = edge
+        if chosen is None:
+            return False
         run.select(chosen, None if chosen.plain else self._own_interaction(chosen))
         return True
 
@@ -329,13 +349,19 @@ class Interpreter:
             interaction.status = Status.RUNNING
         if edge.msg is not None and run.step < 0:
             self._show(edge, interaction)
-        if run.started_at is None:
-            run.started_at = self.surroundings.clock.now
-            if edge.retry_timeout > 0 and not multi:
-                run.retry_from = run.started_at
-        elif self._timed_out(run, multi):
-            self._record_try(run, "timeout")
-            return DONE if multi and run.step >= 0 else FAILED
+        try:
+            if run.started_at is None:
+                run.started_at = self.surroundings.clock.now
+                if edge.retry_timeout > 0 and not multi:
+                    run.retry_from = run.started_at
+            elif self._timed_out(run, multi):
+                self._record_try(run, "timeout")
+                return DONE if multi and run.step >= 0 else FAILED
+        except TypeError:
+            if not self.machine.unresolved_times():
+                raise
+            self.state, self.limbo_state, self._run = run.source, None, None
+            raise self._times_missing() from None
         if multi and run.step >= 0 and not self.surroundings.has_fresh_data(interaction):  # type: ignore[arg-type]
             return AGAIN
         run.step += 1
@@ -360,7 +386,9 @@ class Interpreter:
         if error is not None:
             self._raised(error, run)
         run.step -= 1
-        if (interaction is not None and interaction.held) or (run.step >= 0 if multi else edge.retry_timeout > 0):
+        if (interaction is not None and interaction.held) or (
+            run.step >= 0 if multi else edge.retry_timeout > 0
+        ):
             self._record_try(run, "again")
             return AGAIN
         self._record_try(run, "raised" if error is not None else "failed")
@@ -448,7 +476,15 @@ class Interpreter:
         self._in_state = None
         clock = self.surroundings.clock
         self.surroundings.record(
-            InState(clock.tick, clock.now, self.surroundings.name, state.name, call.name, bool(result), self.reason)
+            InState(
+                clock.tick,
+                clock.now,
+                self.surroundings.name,
+                state.name,
+                call.name,
+                bool(result),
+                self.reason,
+            )
         )
 
     def _welcome(self) -> None:
@@ -493,11 +529,15 @@ class Interpreter:
             for edge in group:
                 if edge.same_as(request.action_name or "", request.action_kwargs):
                     if not edge.accepts_requests:
-                        raise Refused(f"the action {edge.name!r} does not accept requests in state {source!r}")
+                        raise Refused(
+                            f"the action {edge.name!r} does not accept requests in state {source!r}"
+                        )
                     return edge
                 named = named or edge.name == request.action_name
         if named:
-            raise Refused(f"the action {request.action_name!r} in state {source!r} does not take these arguments")
+            raise Refused(
+                f"the action {request.action_name!r} in state {source!r} does not take these arguments"
+            )
         raise Refused(f"there is no action {request.action_name!r} in state {source!r}")
 
     def queue_request(self, edge: Transition, request: Interaction) -> None:
@@ -559,14 +599,8 @@ class Interpreter:
             self.surroundings.raised(run.interaction, self.reason)
 
     def _fault(self, error: Exception, state: str | None, action: str) -> None:
-        where, code = user_line(error.__traceback__)
-        text = f"{type(error).__name__}: {error}"
-        if "no running event loop" in text:
-            text = f"{text}; {HINT}"
-        clock = self.surroundings.clock
-        self.surroundings.record(
-            Fault(clock.tick, clock.now, self.surroundings.name, text, state, action, where, code)
-        )
+        around = self.surroundings
+        around.record(fault(error, around.clock, around.name, state, action))
 
     def _stop_endless_chain(self, crossed: int) -> None:
         names = list(self.machine.states)

@@ -9,7 +9,16 @@ from typing import Any
 from unaiverse_lab.behavior import reading, writing
 from unaiverse_lab.behavior.actions import TIMES, spec_of
 from unaiverse_lab.behavior.interpreter import Interpreter, Refused
-from unaiverse_lab.behavior.model import WILDCARDS, Call, Machine, State, Times, Transition, copy_edge, copy_state
+from unaiverse_lab.behavior.model import (
+    WILDCARDS,
+    Call,
+    Machine,
+    State,
+    Times,
+    Transition,
+    copy_edge,
+    copy_state,
+)
 from unaiverse_lab.behavior.policy import FilterFunction, PolicyFunction
 from unaiverse_lab.behavior.surroundings import Surroundings
 from unaiverse_lab.core.errors import BehaviorError, did_you_mean
@@ -116,13 +125,18 @@ class HybridStateMachine(Interpreter):
         if action is not None:
             call = Call(action, self._plain_args(args)[0], reading.unescaped(msg_action))
             self._bind(call, f"state {state!r}")
+        wait = _seconds(waiting_time or 0.0, f"state {state!r}")
+        if isinstance(wait, str):
+            raise BehaviorError(
+                f"waiting_time is a number of seconds, not {wait!r}", where=f"state {state!r}"
+            )
         known = self.machine.states.get(state)
         if known is None:
             self.machine.add_state(
                 State(
                     state,
                     call,
-                    waiting_time if waiting_time is not None else 0.0,
+                    wait,
                     blocking if blocking is not None else True,
                     reading.unescaped(msg),
                 )
@@ -132,7 +146,7 @@ class HybridStateMachine(Interpreter):
         else:
             changed = copy_state(known)
             changed.action = call or changed.action
-            changed.waiting_time = waiting_time if waiting_time is not None else changed.waiting_time
+            changed.waiting_time = wait if waiting_time is not None else changed.waiting_time
             changed.blocking = blocking if blocking is not None else changed.blocking
             changed.msg = reading.unescaped(msg) if msg is not None else changed.msg
             self.machine.add_state(changed)
@@ -198,8 +212,12 @@ class HybridStateMachine(Interpreter):
             msg=reading.unescaped(msg),
             teleport=teleport,
             high_priority=high_priority,
-            max_duration=_seconds(times.get("max_duration", max_duration if max_duration is not None else total_time), place),
-            retry_timeout=_seconds(times.get("retry_timeout", retry_timeout if retry_timeout is not None else timeout), place),
+            max_duration=_seconds(
+                times.get("max_duration", max_duration if max_duration is not None else total_time), place
+            ),
+            retry_timeout=_seconds(
+                times.get("retry_timeout", retry_timeout if retry_timeout is not None else timeout), place
+            ),
             delay=_seconds(times.get("delay", delay), place),
         )
         self._bind(edge, place)
@@ -210,7 +228,9 @@ class HybridStateMachine(Interpreter):
             edge.ready = not edge.spec.takes_interaction
         for known in self.machine.transitions.get(from_state, {}).get(to_state, ()):
             if known.equals(edge):
-                raise BehaviorError(f"the transition by {action!r} with these arguments is there already", where=place)
+                raise BehaviorError(
+                    f"the transition by {action!r} with these arguments is there already", where=place
+                )
         for name in (from_state, to_state):
             if name not in self.machine.states:
                 self.add_state(name)
@@ -281,7 +301,7 @@ class HybridStateMachine(Interpreter):
     def _plug(self, from_state: str, path: str) -> str:
         plugged = self._sibling()
         plugged.load(Path(path))
-        if self.machine.initial_state is None:
+        if from_state != "all" and from_state not in self.machine.states:
             self.add_state(from_state)
         names = self.include(plugged)
         return names[plugged.machine.initial_state or ""]
@@ -331,7 +351,11 @@ class HybridStateMachine(Interpreter):
             self.machine.role = other.role
             self.machine.welcome = other.welcome
             self.machine.initial_state = names.get(other.initial_state or "", other.initial_state)
-            self.state, self.prev_state, self.limbo_state = machine.state, machine.prev_state, machine.limbo_state
+            self.state, self.prev_state, self.limbo_state = (
+                machine.state,
+                machine.prev_state,
+                machine.limbo_state,
+            )
             self._set_options(machine._options())
         self.surroundings.wake()
         return names
@@ -453,14 +477,16 @@ class HybridStateMachine(Interpreter):
             FileNotFoundError: the path of a ``.json`` file that does not exist.
         """
         data = reading.read(source, self.strict)
-        label = str(source) if isinstance(source, Path) or (isinstance(source, str) and len(source) < 300) else None
+        kept = self.machine, self.state
         self.machine = Machine()
-        self._forget()
-        self._welcomed = False
         try:
             self._fill(data)
         except BehaviorError as error:
-            raise error.at(source=label) from None
+            self.machine, self.state = kept
+            raise error.at(source=reading.name_of(source)) from None
+        self._forget()
+        self._welcomed = False
+        self.prev_state = self.limbo_state = None
         return self
 
     def _fill(self, data: reading.MachineData) -> None:
@@ -577,7 +603,9 @@ class HybridStateMachine(Interpreter):
             BehaviorError: there is no such state.
         """
         if to_state not in self.machine.states:
-            raise BehaviorError(f"there is no state {to_state!r}.{did_you_mean(to_state, self.machine.states)}")
+            raise BehaviorError(
+                f"there is no state {to_state!r}.{did_you_mean(to_state, self.machine.states)}"
+            )
         source = self.state or self.limbo_state or ""
         self._abandon()
         await self.agent.nop()
@@ -613,7 +641,9 @@ class HybridStateMachine(Interpreter):
         self.policy = policy
         self.surroundings.wake()
 
-    def set_policy_filter(self, policy_filter: FilterFunction | None, opts: dict[str, Any] | None = None) -> None:
+    def set_policy_filter(
+        self, policy_filter: FilterFunction | None, opts: dict[str, Any] | None = None
+    ) -> None:
         """Use a filter: it confirms, replaces or vetoes each choice of the policy; ``opts`` is cleared."""
         self.policy_filter = policy_filter
         self.policy_filter_opts = opts if opts is not None else {}
@@ -729,7 +759,9 @@ class HybridStateMachine(Interpreter):
         source = state or self.state or self.limbo_state
         for edge in self.machine.edges_from(source) if source is not None else ():
             args = ", ".join(f"{name}={value!r}" for name, value in edge.args.items())
-            print(f"{edge.order + 1}. {edge.name}({args}) -> {edge.target}{'' if edge.ready else ' (on request)'}")
+            print(
+                f"{edge.order + 1}. {edge.name}({args}) -> {edge.target}{'' if edge.ready else ' (on request)'}"
+            )
 
 
 def _auto_message(mark: str, name: str, msg: str | None, force: bool) -> str | None:
@@ -745,7 +777,7 @@ def _seconds(value: Any, place: str) -> Times:
             return value
         value = float(value)
     if isinstance(value, bool) or not isinstance(value, int | float) or value != value:
-        raise BehaviorError(f"a time is a number of seconds or a text with a wildcard, not {value!r}", where=place)
+        raise BehaviorError(
+            f"a time is a number of seconds or a text with a wildcard, not {value!r}", where=place
+        )
     return max(0.0, float(value))
-
-

@@ -75,7 +75,17 @@ class State:
     entered) and ``announced`` tells whether its message was shown during this stay.
     """
 
-    __slots__ = ("_raw_msg", "action", "announced", "blocking", "entered_at", "msg", "name", "only_exit", "waiting_time")
+    __slots__ = (
+        "_raw_msg",
+        "action",
+        "announced",
+        "blocking",
+        "entered_at",
+        "msg",
+        "name",
+        "only_exit",
+        "waiting_time",
+    )
 
     def __init__(
         self,

@@ -102,38 +102,47 @@ def read(source: Source, strict: bool = True) -> MachineData:
         BehaviorError: not JSON, a key missing, or (strict) a wrong type, unknown field, duplicated key, undeclared state,
             negative or not finite time. It names the file, the state and the field, and the allowed values.
     """
-    label: str | None = None
-    text: str | None = None
-    if isinstance(source, dict):
-        content = source
-    else:
-        label, text = _text_of(source)
     try:
-        if text is not None:
-            content = _decode(text, strict)
+        content = source if isinstance(source, dict) else _decode(_text_of(source), strict)
         if not isinstance(content, dict):
             raise BehaviorError(f"a behavior is an object {{...}}, not {_shown(content)}")
-        if "machine" not in content:
-            content = from_old_format(content)
-        data = _checked(content) if strict else _tolerated(content)
+        try:
+            if "machine" not in content:
+                content = from_old_format(content)
+            return _checked(content) if strict else _tolerated(content)
+        except (AttributeError, IndexError, KeyError, TypeError) as error:
+            raise BehaviorError(f"a part of it has the wrong form: {error}") from None
     except BehaviorError as error:
-        raise error.at(source=error.source or label) from None
-    return data
+        raise error.at(source=error.source or name_of(source)) from None
 
 
-def _text_of(source: str | Path | IO[str]) -> tuple[str | None, str]:
-    if isinstance(source, Path):
-        return str(source), source.read_text(encoding="utf-8")
+def name_of(source: Source) -> str | None:
+    """The name of the file a behavior comes from; None if it is not in a file."""
     if isinstance(source, str):
-        if source.lstrip().startswith(("{", "[")):
-            return None, source
-        if len(source) < 4096 and "\n" not in source:
-            if Path(source).is_file():
-                return source, Path(source).read_text(encoding="utf-8")
-            if source.lower().endswith(".json"):
-                raise FileNotFoundError(f"there is no behavior file {source!r}")
-        return None, source
-    return getattr(source, "name", None), source.read()
+        return source if _is_path(source) else None
+    return str(source) if isinstance(source, Path) else getattr(source, "name", None)
+
+
+def _is_path(text: str) -> bool:
+    if text.lstrip().startswith(("{", "[")) or "\n" in text:
+        return False
+    try:
+        return text.lower().endswith(".json") or Path(text).is_file()
+    except (OSError, ValueError):
+        return False
+
+
+def _text_of(source: str | Path | IO[str]) -> str:
+    if isinstance(source, str) and not _is_path(source):
+        return source
+    if isinstance(source, str | Path):
+        if not Path(source).is_file():
+            raise FileNotFoundError(f"there is no behavior file {str(source)!r}")
+        try:
+            return Path(source).read_text(encoding="utf-8")
+        except UnicodeDecodeError as error:
+            raise BehaviorError(f"not UTF-8 text (byte {error.start})") from None
+    return source.read()
 
 
 def _decode(text: str, strict: bool) -> Any:
@@ -142,13 +151,17 @@ def _decode(text: str, strict: bool) -> Any:
         if strict and len(found) < len(pairs):
             names = [name for name, _ in pairs]
             double = next(name for name in names if names.count(name) > 1)
-            raise BehaviorError(f"the key {double!r} appears twice: the first one would be lost", where=double)
+            raise BehaviorError(
+                f"the key {double!r} appears twice: the first one would be lost", where=double
+            )
         return found
 
     try:
         return json.loads(text, object_pairs_hook=unique)
     except json.JSONDecodeError as error:
-        raise BehaviorError(f"not valid JSON: {error.msg} (line {error.lineno}, column {error.colno})") from None
+        raise BehaviorError(
+            f"not valid JSON: {error.msg} (line {error.lineno}, column {error.colno})"
+        ) from None
 
 
 def _checked(content: dict[str, Any]) -> MachineData:
@@ -162,7 +175,9 @@ def _checked(content: dict[str, Any]) -> MachineData:
     states = {name: _convert(data, StateData, f"states.{name}") for name, data in content["states"].items()}
     for name, state in states.items():
         if name == "all":
-            raise BehaviorError("'all' stands for every state and cannot be the name of one", where="states.all")
+            raise BehaviorError(
+                "'all' stands for every state and cannot be the name of one", where="states.all"
+            )
         _check_time(state.time_to_wait_before_acting, f"states.{name}.time_to_wait_before_acting")
     if head.initial_state not in states:
         raise BehaviorError(
@@ -178,12 +193,16 @@ def _checked(content: dict[str, Any]) -> MachineData:
         for source, edges in sources.items():
             if source not in states and not (section == "teleports" and source == "all"):
                 raise BehaviorError(
-                    f"{source!r} is not a declared state.{did_you_mean(source, states)}", where=f"{section}.{source}"
+                    f"{source!r} is not a declared state.{did_you_mean(source, states)}",
+                    where=f"{section}.{source}",
                 )
             if not isinstance(edges, list):
-                raise BehaviorError(f"expected a list [...], not {_shown(edges)}", where=f"{section}.{source}")
+                raise BehaviorError(
+                    f"expected a list [...], not {_shown(edges)}", where=f"{section}.{source}"
+                )
             sections[section][source] = [
-                _checked_edge(edge, f"{section}.{source}[{index}]", states) for index, edge in enumerate(edges)
+                _checked_edge(edge, f"{section}.{source}[{index}]", states)
+                for index, edge in enumerate(edges)
             ]
     return MachineData(machine=head, states=states, **sections)
 
@@ -262,7 +281,9 @@ def _tolerated(content: dict[str, Any]) -> MachineData:
     options = {name: bool(head["options"].get(name, False)) for name in OptionsData.__struct_fields__}
     sections = {
         section: {
-            source: [_tolerated_edge(edge, f"{section}.{source}[{index}]") for index, edge in enumerate(edges)]
+            source: [
+                _tolerated_edge(edge, f"{section}.{source}[{index}]") for index, edge in enumerate(edges)
+            ]
             for source, edges in (content.get(section) or {}).items()
         }
         for section in ("transitions", "teleports")
@@ -316,7 +337,10 @@ def _time(value: Any) -> float | str:
 
 
 def _seconds(value: Any) -> float:
-    number = float(value or 0.0)
+    try:
+        number = float(value or 0.0)
+    except ValueError:
+        raise BehaviorError(f"expected a number of seconds, not {_shown(value)}") from None
     return number if math.isfinite(number) and number > 0 else 0.0
 
 
@@ -329,7 +353,8 @@ def from_old_format(content: dict[str, Any]) -> dict[str, Any]:
     for key in ("initial_state", "state", "prev_state", "limbo_state"):
         if key not in content:
             raise BehaviorError(
-                f"the section 'machine' is missing (and, for the old format, the key {key!r})", where="machine"
+                f"the section 'machine' is missing (and, for the old format, the key {key!r})",
+                where="machine",
             )
     states: dict[str, Any] = {}
     for name, parts in (content.get("state_actions") or {}).items():

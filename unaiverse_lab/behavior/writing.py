@@ -73,7 +73,7 @@ def _teleports(machine: Machine) -> dict[str, list[dict[str, Any]]]:
     for edge in found:
         if edge.source == edge.target or any(edge.signature() == seen.signature() for seen in everywhere):
             continue
-        sources = [e.source for e in found if e.signature() == edge.signature() and e.source != e.target]
+        sources = {e.source for e in found if e.signature() == edge.signature() and e.source != e.target}
         if len(sources) == len(machine.states) - 1:
             everywhere.append(edge)
     written: dict[str, list[dict[str, Any]]] = {}
@@ -100,12 +100,18 @@ def _writable(args: dict[str, Any], where: str) -> dict[str, Any]:
 
 
 def escaped(text: str | None) -> str | None:
-    """A message in pure ASCII: other characters become decimal HTML entities.
+    """A message with its characters outside ASCII as decimal HTML entities.
 
-    ``&`` is escaped only where the text would otherwise be read back as something else.
+    ``&`` is escaped only where the text would otherwise be read back as something else. Characters that HTML has no
+    entity for (control characters, halves of pairs) stay as they are: JSON escapes them.
     """
     if text is None:
         return None
     if html.unescape(text) != text:
         text = text.replace("&", "&amp;")
-    return text.encode("ascii", "xmlcharrefreplace").decode("ascii")
+    return text if text.isascii() else "".join(map(_entity, text))
+
+
+def _entity(character: str) -> str:
+    entity = f"&#{ord(character)};"
+    return character if character.isascii() or html.unescape(entity) != character else entity

@@ -24,7 +24,8 @@ class NodeProfile:
     Raises:
         WorldError: a required static field is missing.
 
-    The getters return copies: reading a profile can never change it.
+    The getters return copies: reading a profile can never change it. Inside, values are replaced, never changed in place, so
+    that copies may share them.
     """
 
     __slots__ = ("_cv", "_dynamic", "_static")
@@ -56,6 +57,10 @@ class NodeProfile:
     def get_dynamic_profile(self) -> dict[str, Any]:
         """Live state: streams, slots, connections, join options."""
         return copy.deepcopy(self._dynamic)
+
+    def offered_streams(self) -> list[dict[str, Any]]:
+        """Properties of what the node produces: output slots, then its other streams."""
+        return [*self._dynamic["proc_outputs"], *self._dynamic["streams"]]
 
     def get_cv(self) -> list[dict[str, Any]]:
         """Badges, oldest first."""
@@ -89,7 +94,7 @@ class NodeProfile:
 
     def with_dynamic(self, **changes: Any) -> NodeProfile:
         """A copy with some dynamic fields replaced."""
-        return NodeProfile(dict(self._static), {**copy.deepcopy(self._dynamic), **changes}, self._cv)
+        return NodeProfile(self._static, {**self._dynamic, **changes}, self._cv)
 
     def update_dynamic(self, changes: dict[str, Any]) -> None:
         """Change some dynamic fields (for the node that owns the profile)."""
@@ -98,15 +103,11 @@ class NodeProfile:
     def without_temporary(self) -> NodeProfile:
         """A copy without the options of the join request (``tmp_*``)."""
         kept = {key: value for key, value in self._dynamic.items() if not key.startswith(TEMPORARY)}
-        return NodeProfile(dict(self._static), copy.deepcopy(kept), self._cv)
+        return NodeProfile(self._static, kept, self._cv)
 
     def to_dict(self) -> dict[str, Any]:
         """``{"static", "dynamic", "cv"}``, ready for the wire."""
-        return {
-            "static": self.get_static_profile(),
-            "dynamic": self.get_dynamic_profile(),
-            "cv": self.get_cv(),
-        }
+        return {"static": dict(self._static), "dynamic": dict(self._dynamic), "cv": list(self._cv)}
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> NodeProfile:

@@ -1,0 +1,7 @@
+"""The built-in actions, one file per family."""
+
+from unaiverse_lab.agents.actions.discovery import DiscoveryActions
+from unaiverse_lab.agents.actions.governance import GovernanceActions
+from unaiverse_lab.agents.actions.work import WorkActions
+
+__all__ = ["DiscoveryActions", "GovernanceActions", "WorkActions"]

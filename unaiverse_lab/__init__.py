@@ -1,0 +1,76 @@
+"""unaiverse_lab: build worlds of agents, step through them, debug them, and let them run.
+
+The public names are imported when first used; ``import unaiverse_lab`` itself loads almost nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from unaiverse_lab.agents.agent import Agent
+    from unaiverse_lab.behavior.actions import action
+    from unaiverse_lab.behavior.lint import lint
+    from unaiverse_lab.behavior.machine import HybridStateMachine
+    from unaiverse_lab.behavior.policy import PolicyFilterDelayAction, PolicyHumanLikeDelay
+    from unaiverse_lab.core.custom import Custom
+    from unaiverse_lab.core.interaction import CompletionReason, Interaction
+    from unaiverse_lab.core.profile import NodeProfile
+    from unaiverse_lab.data.processors import Human, Identity, ScriptedHuman
+    from unaiverse_lab.data.props import DataProps, StreamType
+    from unaiverse_lab.data.streams import Stream
+    from unaiverse_lab.runtime.launch import load, run_synch
+    from unaiverse_lab.runtime.node import Node
+    from unaiverse_lab.runtime.session import Session
+    from unaiverse_lab.runtime.synchronizer import NodeSynchronizer
+    from unaiverse_lab.runtime.trace import Trace, load_trace
+    from unaiverse_lab.world.folder import gallery
+    from unaiverse_lab.world.stats import Stats
+    from unaiverse_lab.world.world import World
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "Agent": "agents.agent",
+    "CompletionReason": "core.interaction",
+    "Custom": "core.custom",
+    "DataProps": "data.props",
+    "Human": "data.processors",
+    "HybridStateMachine": "behavior.machine",
+    "Identity": "data.processors",
+    "Interaction": "core.interaction",
+    "Node": "runtime.node",
+    "NodeProfile": "core.profile",
+    "NodeSynchronizer": "runtime.synchronizer",
+    "PolicyFilterDelayAction": "behavior.policy",
+    "PolicyHumanLikeDelay": "behavior.policy",
+    "ScriptedHuman": "data.processors",
+    "Session": "runtime.session",
+    "Stats": "world.stats",
+    "Stream": "data.streams",
+    "StreamType": "data.props",
+    "Trace": "runtime.trace",
+    "World": "world.world",
+    "action": "behavior.actions",
+    "gallery": "world.folder",
+    "lint": "behavior.lint",
+    "load": "runtime.launch",
+    "load_trace": "runtime.trace",
+    "run_synch": "runtime.launch",
+}
+
+__all__ = [*sorted(_HOMES), "__version__"]
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"{__name__}.{home}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,37 @@
+"""Built-in actions: talking to the world itself."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from unaiverse_lab.agents.messaging import Messaging
+from unaiverse_lab.behavior.actions import action
+from unaiverse_lab.core.envelope import RoleSuggestions
+
+
+class GovernanceActions(Messaging):
+    """``suggest_role_to_world``."""
+
+    @action
+    async def suggest_role_to_world(self, agent: Any = None, role: str = "") -> bool:
+        """Suggest a role for some members; the world decides.
+
+        Args:
+            agent: the members; default: the engaged agents, else the found ones.
+            role: name of a custom role.
+
+        True when the suggestion was sent, or all have that role already. False when there is nobody to suggest it for.
+        Sends one message to the world.
+
+        Raises:
+            WorldError: no such role in this world.
+        """
+        link = self._need_link()
+        link.role_table.bits(role)
+        peers = self.chosen_agents(agent)
+        if not peers or link.world_id is None:
+            return self.because("there is nobody to suggest a role for")
+        others = [peer for peer in peers if self.get_role(peer) != role]
+        if others:
+            link.post(link.world_id, RoleSuggestions([{"peer_id": peer, "role": role} for peer in others]))
+        return True

@@ -1,0 +1,173 @@
+"""Built-in actions: doing things and asking others to do things."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from unaiverse_lab.agents.messaging import Messaging
+from unaiverse_lab.behavior.actions import action
+from unaiverse_lab.core.errors import LabError, StreamError
+from unaiverse_lab.core.interaction import Interaction
+
+REQUIRE = ("done", "any", "all")
+
+
+class WorkActions(Messaging):
+    """``nop``, ``process``, ``send``, ``all_sent_completed``."""
+
+    @action
+    async def nop(self, message: str | None = None) -> bool:
+        """Do nothing.
+
+        Args:
+            message: shown as a message of the machine.
+
+        True always. Sends nothing.
+        """
+        if message is not None:
+            self.behav._say(message)
+        return True
+
+    @action
+    async def process(self, interaction: Interaction | None = None) -> bool:
+        """Run the processor once: new values of stdin in, its outputs to stdout.
+
+        Args:
+            interaction: the request being served; its streams are then stdin, and the outputs are written for it.
+
+        True when the processor ran. False when no input is new, an input is missing, a hook withheld it, or the
+        processor returned another number of values than there are output slots.
+        Sends nothing by itself: outputs written for a request reach the requester at the end of the turn.
+
+        Raises:
+            StreamError: an output is not of the declared type.
+        """
+        inputs = self.stdin.get(requested_by="process")
+        if inputs is None:
+            return self.because("nothing new on stdin")
+        tag = self.stdin.get_tag()
+        inputs = self.hook_proc_tweak_inputs(inputs)
+        if inputs is None:
+            return self.because("hook_proc_tweak_inputs withheld the inputs")
+        if any(value is None for value in inputs):
+            return self.because("some input has nothing new")
+        outputs = self.proc(*inputs)
+        if not isinstance(outputs, tuple):
+            outputs = (outputs,)
+        outputs = self.hook_proc_tweak_outputs(outputs)
+        if len(outputs) < len(self.stdout):
+            raise StreamError(
+                f"the processor returned {len(outputs)} values for the {len(self.stdout)} slots {', '.join(self.stdout.names)}"
+            )
+        self.stdout.set(list(outputs)[: len(self.stdout)], data_tag=tag)
+        if self.is_human():
+            self.stdin.clear_data()
+        return True
+
+    def hook_proc_tweak_inputs(self, inputs: list[Any]) -> list[Any] | None:
+        """Change what goes into the processor; None withholds it."""
+        return inputs
+
+    def hook_proc_tweak_outputs(self, outputs: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Change what comes out of the processor."""
+        return outputs
+
+    @action
+    async def send(
+        self,
+        action_name: str | None = None,
+        target: Any = None,
+        action_kwargs: dict[str, Any] | None = None,
+        streams: list[str] | dict[str, list[str]] | None = None,
+        data_samples: dict[str, Any] | None = None,
+        num_steps: int = -1,
+        timeout: float = -1.0,
+        from_state: str | None = None,
+        to_state: str | None = None,
+        callback: str | None = None,
+        forced_uuid: str | None = None,
+        id: str | None = None,
+        copy_sys: bool = False,
+        wait_completion: bool = False,
+        require: str = "done",
+        volatile: bool = False,
+        num_samples_to_stream: int = -1,
+        interaction: Interaction | None = None,
+    ) -> bool:
+        """Ask peers to do an action, or push data to them.
+
+        Args:
+            action_name: the action; None: only data is pushed, no machine moves.
+            target: peer id(s) or node name(s); default: the engaged agents, else the found ones.
+            action_kwargs: arguments for the action.
+            streams: own streams whose samples go along, by name or group; or a mapping ``stdin``/``stdtar``/``stdext``
+                -> list of names.
+            data_samples: stream name -> value: written to the agent's own stream for this request.
+            num_steps: steps of the action, one sample each; -1: a single step.
+            timeout: seconds until the request expires (at most 300).
+            from_state, to_state: where the target may serve it.
+            callback: own method called with ``interaction=`` when all targets are done.
+            forced_uuid, id: identifiers, instead of generated ones.
+            copy_sys: send along what this agent has just produced by itself.
+            wait_completion: succeed only when the request is over; meanwhile it is never sent again.
+            require: with ``wait_completion``: ``"done"`` (over, however), ``"any"`` or ``"all"`` targets did it.
+            volatile: no answer is wanted.
+            num_samples_to_stream: stop after so many samples.
+            interaction: filled in by the machine.
+
+        True when at least one target was reached (or, waiting, when the request ended as required). False otherwise, or
+        when a peer asks for it. Sends one request per target, then the samples.
+
+        Raises:
+            LabError: ``wait_completion`` outside a machine or with ``volatile``; an unknown ``require``.
+        """
+        if require not in REQUIRE:
+            raise LabError(f"require is one of {', '.join(REQUIRE)}, not {require!r}")
+        if wait_completion:
+            if interaction is None or volatile:
+                raise LabError("wait_completion works in a transition only, and not with volatile")
+            if interaction.get_mark() is not None:
+                return self._is_answered(interaction, interaction.get_mark(), require)
+            timeout = self._capped(timeout)
+        sent = self._send(
+            action_name, target, action_kwargs, streams, data_samples, num_steps, timeout, from_state, to_state,
+            callback, forced_uuid, id, copy_sys, volatile, num_samples_to_stream,
+        )  # fmt: skip
+        if sent is None or not wait_completion or interaction is None:
+            return sent is not None
+        interaction.set_mark(sent)
+        interaction.hold()
+        return self.because(f"waiting for {', '.join(sent.target)}")
+
+    def _capped(self, timeout: float) -> float:
+        edge = self.behav.get_action()
+        limits = [timeout, edge.retry_timeout, edge.max_duration] if edge is not None else [timeout]
+        return min((limit for limit in limits if limit > 0), default=-1.0)
+
+    def _is_answered(self, interaction: Interaction, sent: Interaction, require: str) -> bool:
+        if not sent.is_completed:
+            return self.because(f"waiting for {', '.join(sent.target)}")
+        interaction.held = False
+        interaction.clear_mark()
+        outcome = sent.outcome
+        if require == "any" and not outcome.ok_targets:
+            return self.because("none of the targets did it")
+        if require == "all" and outcome.failed_targets:
+            return self.because(f"not done by {', '.join(outcome.failed_targets)}")
+        return True
+
+    @action
+    async def all_sent_completed(self, action_name: str | None = None) -> bool:
+        """Check that nothing asked for is still open.
+
+        Args:
+            action_name: only requests for this action.
+
+        True when no live request (for that action) is left, also when none was ever sent. Sends nothing.
+        """
+        waiting = [i for i in self.im.sent.values() if action_name is None or i.action_name == action_name]
+        if waiting:
+            return self.because(
+                f"{len(waiting)} requests are open, the oldest to {', '.join(waiting[0].target)}"
+            )
+        return True

@@ -1,0 +1,342 @@
+"""A node hosts one agent or one world: it has a name, a profile, an inbox, and turns."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Coroutine, Iterable
+from typing import TYPE_CHECKING, Any
+
+from unaiverse_lab.agents import Agent
+from unaiverse_lab.behavior import HybridStateMachine
+from unaiverse_lab.behavior.interpreter import NEVER
+from unaiverse_lab.core.clock import Clock, VirtualClock
+from unaiverse_lab.core.envelope import (
+    Body,
+    Envelope,
+    Farewell,
+    ProfileMessage,
+    RoleChange,
+    WorldApproval,
+    WorldRefusal,
+)
+from unaiverse_lab.core.errors import LabError, WorldError
+from unaiverse_lab.core.faults import fault
+from unaiverse_lab.core.profile import NodeProfile
+from unaiverse_lab.core.records import Dropped, Record
+from unaiverse_lab.core.roles import RoleTable
+from unaiverse_lab.runtime.transport import body_of
+from unaiverse_lab.world import Gate, World
+
+if TYPE_CHECKING:
+    from unaiverse_lab.runtime.synchronizer import NodeSynchronizer
+
+DEFAULT_DELTA = 1.0 / 25.0
+OUTSIDE, ASKING, MEMBER, REFUSED, LEFT = "outside", "asking", "member", "refused", "left"
+IGNORED = (
+    "unaiverse_key", "hidden", "code_repo", "code_commit", "base_identity_dir", "allow_connection_through_relay",
+    "talk_to_relay_based_nodes",
+)  # fmt: skip
+
+
+def peer_id_of(name: str) -> str:
+    """The peer id of a node name: letters, digits, ``-`` and ``_`` stay, anything else becomes ``_``."""
+    return "".join(letter if letter.isalnum() or letter in "-_" else "_" for letter in name)
+
+
+def node_id_of(name: str) -> str:
+    """The node id (what allow-lists contain) of a node name."""
+    return f"node-{peer_id_of(name)}"
+
+
+class Node:
+    """Hosts an :class:`~unaiverse_lab.Agent` or a :class:`~unaiverse_lab.World`.
+
+    Args:
+        hosted: the agent or the world.
+        node_name: its name, unique in a session.
+        node_id: default: made from the name.
+        clock_delta: seconds per tick the node would like; the world's node decides. Default 1/25.
+        allowed_node_ids, only_certified_agents: who may enter (worlds).
+        world_masters_node_ids, world_masters_node_names: who may lead (worlds).
+        certified: whether the profile carries the flag.
+        run_hook: ``f(node)`` called at the end of each turn; its exceptions are recorded and contained.
+        ignored: options of the peer that make no sense here; accepted with a warning.
+
+    Raises:
+        WorldError: neither an agent nor a world, or no name.
+    """
+
+    def __init__(
+        self,
+        hosted: Agent | World,
+        node_name: str | None = None,
+        node_id: str | None = None,
+        clock_delta: float | None = None,
+        only_certified_agents: bool = False,
+        allowed_node_ids: Iterable[str] | None = None,
+        world_masters_node_ids: Iterable[str] | None = None,
+        world_masters_node_names: Iterable[str] | None = None,
+        certified: bool = False,
+        run_hook: Callable[[Node], None] | None = None,
+        **ignored: Any,
+    ) -> None:
+        if not isinstance(hosted, Agent | World):
+            raise WorldError(f"a node hosts an Agent or a World, not a {type(hosted).__name__}")
+        name = node_name or node_id
+        if not name:
+            raise WorldError("give the node a name: Node(..., node_name='Ada')")
+        for option in ignored:
+            if option not in IGNORED:
+                raise TypeError(f"Node() has no option {option!r}")
+            warnings.warn(f"Node(..., {option}=...) has no effect here", stacklevel=2)
+        self.hosted = hosted
+        self.name = name
+        self.node_id = node_id or node_id_of(name)
+        self.peer_id = peer_id_of(name)
+        self.clock_delta = clock_delta if clock_delta is not None else DEFAULT_DELTA
+        self.run_hook = run_hook
+        self.join_options: dict[str, Any] = {}
+        self.state = OUTSIDE
+        self.why_refused: str | None = None
+        self.inbox: list[Envelope] = []
+        self.clock: Clock = VirtualClock(self.clock_delta)
+        self.synchronizer: NodeSynchronizer | None = None
+        self.record: Callable[[Record], None] = _nowhere
+        self.order = 0
+        self.next_tick = -1
+        self.chores = True
+        self.seed = ""
+        self.dropped = 0
+        self.world: World | None = hosted if isinstance(hosted, World) else None
+        self.agent: Agent | None = hosted if isinstance(hosted, Agent) else None
+        if self.world is not None:
+            masters = {node_id_of(master) for master in world_masters_node_names or ()}
+            self.world.gate = Gate(
+                allowed_node_ids, only_certified_agents, masters | set(world_masters_node_ids or ())
+            )
+        human = self.agent is not None and self.agent.is_human()
+        self.profile = NodeProfile(
+            {
+                "node_id": self.node_id,
+                "node_type": "world" if self.world is not None else "human" if human else "agent",
+                "node_name": name,
+                "certified": certified,
+            },
+            {"peer_id": self.peer_id},
+        )
+
+    def __repr__(self) -> str:
+        return f"Node({self.name!r}, {type(self.hosted).__name__})"
+
+    # ------------------------------------------------------------------ what the hosted one asks for
+
+    @property
+    def world_id(self) -> str | None:
+        """Peer id of the world the node is a member of."""
+        return self._host.peer_id if self.state == MEMBER and self._host is not None else None
+
+    @property
+    def _host(self) -> Node | None:
+        return self.synchronizer.world_node if self.synchronizer is not None else None
+
+    @property
+    def _world(self) -> World | None:
+        return self._host.world if self._host is not None else None
+
+    @property
+    def role_table(self) -> RoleTable:
+        """Roles of the world."""
+        return self._world.roles if self._world is not None else RoleTable()
+
+    @property
+    def roster(self) -> dict[str, int]:
+        """Members of the world, by peer id, with their role bits."""
+        return self._world.roster if self._world is not None else {}
+
+    def post(self, target: str, body: Body) -> bool:
+        """Send a message; False if there is no such peer."""
+        return self.synchronizer is not None and self.synchronizer.transport.post(self.peer_id, target, body)
+
+    def wake(self) -> None:
+        """Ask for a turn at the next tick."""
+        self.chores = True
+        if self.synchronizer is not None:
+            self.synchronizer.wake(self)
+
+    def behavior_template(self, role_name: str) -> HybridStateMachine | None:
+        """The behavior the world sent for a role, ready to be copied."""
+        return self.synchronizer.template(role_name) if self.synchronizer is not None else None
+
+    def peer_named(self, name: str) -> str | None:
+        """Peer id of a node of this session."""
+        return self.synchronizer.peer_named(name) if self.synchronizer is not None else None
+
+    # ------------------------------------------------------------------ life
+
+    def start(self, synchronizer: NodeSynchronizer, order: int) -> None:
+        """Take a place in a session; an agent asks its world to let it in.
+
+        Raises:
+            WorldError, BehaviorError: the world is not ready to run.
+        """
+        self.synchronizer = synchronizer
+        self.clock = synchronizer.clock
+        self.record = synchronizer.trace.append
+        self.order = order
+        self.seed = f"{synchronizer.seed}:{self.name}"
+        if self.world is not None:
+            self.world.prepare()
+            self.world.attach_to(self)
+            self.state = MEMBER
+            return
+        assert self.agent is not None
+        self.agent.attach_to(self)
+        self.profile.update_dynamic(self.agent.stream_profile())
+
+    def ask_to_join(self) -> None:
+        """Ask the world of the session to let the agent in."""
+        host = self._host
+        if host is not None and self.state == OUTSIDE:
+            self.state = ASKING
+            self.post(host.peer_id, ProfileMessage(self.profile.to_dict(), self.join_options))
+
+    async def turn(self) -> None:
+        """One tick of this node: messages, ``on_tick``, the machine, then samples and answers."""
+        inbox, self.inbox = self.inbox, []
+        for envelope in inbox:
+            await self._take_in(envelope)
+        if self.state == MEMBER and self._has_on_tick():
+            await self._guarded(self.hosted.on_tick(), "on_tick")
+        if self.agent is not None:
+            self.agent.take_typed()
+            try:
+                await self.agent.behav.act()
+            except LabError as error:
+                self.stop_machine(error)
+        await self.finish_turn()
+
+    def stop_machine(self, error: LabError) -> None:
+        """Switch off a machine that cannot run, and record why."""
+        behav = self.agent.behav  # type: ignore[union-attr]
+        behav.enabled = False
+        self.record(fault(error, self.clock, self.name, behav.get_state_name(True)))
+
+    async def finish_turn(self) -> None:
+        """After the machine has acted: samples and answers leave, overdue interactions end."""
+        agent = self.agent
+        if agent is not None and (agent.outgoing or len(agent.im) or agent.im.just_completed):
+            await agent.end_turn()
+        if self.run_hook is not None:
+            await self._guarded(_call_hook(self.run_hook, self), "run_hook")
+        self.chores = (
+            self.run_hook is not None
+            or self._has_on_tick()
+            or (agent is not None and bool(agent.typed or agent.script or agent.outgoing or len(agent.im)))
+        )
+
+    def _has_on_tick(self) -> bool:
+        return type(self.hosted).on_tick not in (Agent.on_tick, World.on_tick)
+
+    async def _guarded(self, coroutine: Coroutine[Any, Any, None], what: str) -> None:
+        try:
+            await coroutine
+        except Exception as error:
+            self.record(fault(error, self.clock, self.name, None, what))
+
+    def due(self) -> float:
+        """When the node next has something to do: a time, 0 for the next tick, infinity when only a message can."""
+        if self.run_hook is not None or (self.state == MEMBER and self._has_on_tick()):
+            return 0.0
+        agent = self.agent
+        if agent is None:
+            return NEVER
+        if agent.typed or agent.outgoing:
+            return 0.0
+        soonest = agent.behav.due()
+        if agent.script:
+            soonest = min(soonest, agent.script[0][0])
+        return min(soonest, agent.im.due()) if len(agent.im) else soonest
+
+    # ------------------------------------------------------------------ messages
+
+    async def _take_in(self, envelope: Envelope) -> None:
+        try:
+            body = body_of(envelope)
+            handler = None if self.agent is None else getattr(self, f"_on_{type(body).__name__}", None)
+            if handler is not None:
+                handler(envelope.sender, body)
+            else:
+                await self.hosted.receive(envelope.sender, body)
+        except (LabError, ValueError, KeyError, TypeError, AttributeError) as error:
+            self.dropped += 1
+            reason = (
+                str(error) if isinstance(error, LabError | ValueError) else f"{type(error).__name__}: {error}"
+            )
+            self.record(Dropped(self.clock.tick, self.clock.now, self.name, envelope.sender, reason))
+
+    def _from_world(self, sender: str) -> None:
+        host = self._host
+        if host is None or sender != host.peer_id:
+            raise LabError(f"{sender} spoke as if it were the world")
+
+    def _on_WorldApproval(self, sender: str, body: WorldApproval) -> None:
+        self._from_world(sender)
+        if self.state != ASKING:
+            raise LabError("the world let in a node that was not asking")
+        self.state = MEMBER
+        self._adopt(body.role, body.role_name)
+
+    def _on_WorldRefusal(self, sender: str, body: WorldRefusal) -> None:
+        self._from_world(sender)
+        self.state = REFUSED
+        self.why_refused = body.reason
+
+    def _on_RoleChange(self, sender: str, body: RoleChange) -> None:
+        self._from_world(sender)
+        self._adopt(body.role, body.role_name)
+
+    def _adopt(self, role: int, role_name: str) -> None:
+        agent, world = self.agent, self._world
+        assert agent is not None and world is not None
+        role_class = world.role_classes.get(role_name)
+        if role_class is not None:
+            agent.become(role_class)
+        self.profile.update_dynamic({"connections": {"role": world.roles.to_name.get(role)}})
+        agent.accept_new_role(role)
+        self.profile.update_dynamic(agent.stream_profile())
+
+    def farewell(self, reason: str = "") -> None:
+        """Tell everybody who knows this node that it is gone."""
+        self.state = LEFT
+        if self.agent is not None:
+            for peer in [*self.agent.all_agents, *self.agent.contacting]:
+                self.post(peer, Farewell(reason))
+        host = self._host
+        if host is not None and host is not self:
+            self.post(host.peer_id, Farewell(reason))
+
+    # ------------------------------------------------------------------ running by itself
+
+    def run(self, keep_rejoining: bool = True, **options: Any) -> None:
+        """Run the node, as the scripts of a world folder do.
+
+        Args:
+            keep_rejoining: kept for compatibility.
+            options: ``join_world``, ``role_preference`` and other join options, ``cycles``, ``max_time``.
+
+        While a world folder is being assembled for a synchronized run, the node is only noted down.
+
+        Raises:
+            WorldError: outside such a run.
+        """
+        from unaiverse_lab.runtime.launch import note_down
+
+        note_down(self, options)
+
+
+def _nowhere(record: Record) -> None:
+    """A node outside a session has no trace."""
+
+
+async def _call_hook(hook: Callable[[Node], None], node: Node) -> None:
+    hook(node)

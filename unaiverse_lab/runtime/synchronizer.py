@@ -1,0 +1,278 @@
+"""All nodes of a world in one process, tick by tick, on one clock.
+
+A tick: what was posted in the previous tick is delivered; each node has one turn, in order of joining, the world last. The
+agenda gives turns only to nodes to which something can happen; a run is the same as if everybody had one.
+"""
+
+from __future__ import annotations
+
+import heapq
+import time
+from collections.abc import Callable
+from operator import attrgetter
+from typing import Any
+
+from unaiverse_lab.behavior import HybridStateMachine
+from unaiverse_lab.behavior.interpreter import NEVER
+from unaiverse_lab.core.clock import VirtualClock
+from unaiverse_lab.core.drive import drive
+from unaiverse_lab.core.errors import LabError, WorldError, did_you_mean
+from unaiverse_lab.runtime.node import DEFAULT_DELTA, Node
+from unaiverse_lab.runtime.trace import Trace
+from unaiverse_lab.runtime.transport import InProcessTransport
+
+LAST = 1 << 60
+
+
+class NodeSynchronizer:
+    """Runs nodes synchronized.
+
+    Args:
+        seed: seed of every random source of the run.
+        delta: seconds per tick; default: what the world's node asks for.
+        strict: pass every message through its encoded form.
+        agenda: skip nodes to which nothing can happen; False gives everybody a turn at every tick.
+        trace: where records go; default: a new one.
+    """
+
+    def __init__(
+        self,
+        seed: int | str = 0,
+        delta: float | None = None,
+        strict: bool = False,
+        agenda: bool = True,
+        trace: Trace | None = None,
+    ) -> None:
+        self.seed = seed
+        self.agenda = agenda
+        self.trace = trace if trace is not None else Trace()
+        self.clock = VirtualClock(delta if delta is not None else DEFAULT_DELTA)
+        self.transport = InProcessTransport(strict)
+        self.gap = 0.0
+        self.nodes: dict[str, Node] = {}
+        self.world_node: Node | None = None
+        self._delta_given = delta is not None
+        self._by_peer: dict[str, Node] = {}
+        self._joined = 0
+        self._started = False
+        self._soon: list[Node] = []
+        self._in_order = True
+        self._later: list[tuple[int, int, Node]] = []
+        self._templates: dict[str, tuple[str, type, HybridStateMachine]] = {}
+
+    # ------------------------------------------------------------------ nodes
+
+    def add_node(self, node: Node) -> Node:
+        """Add a node; agents ask to join as soon as there is a world.
+
+        Raises:
+            WorldError: the name is taken, or there is a world already.
+            BehaviorError: a behavior of the world is wrong.
+        """
+        if node.name in self.nodes or node.peer_id in self._by_peer:
+            raise WorldError(f"there is a node called {node.name!r} already")
+        if node.world is not None:
+            if self.world_node is not None:
+                raise WorldError(f"there is a world already: {self.world_node.name!r}")
+            if not self._delta_given:
+                if self._started:
+                    raise WorldError("add the world before the first tick")
+                self.clock.delta = node.clock_delta
+            self.world_node = node
+        self._joined += 1
+        self.nodes[node.name] = node
+        self._by_peer[node.peer_id] = node
+        self.transport.members.add(node.peer_id)
+        node.start(self, LAST if node.world is not None else self._joined)
+        if node.world is not None:
+            for other in self.nodes.values():
+                other.ask_to_join()
+        elif self.world_node is not None:
+            node.ask_to_join()
+        self.wake(node)
+        return node
+
+    def remove_node(self, name: str, reason: str = "") -> Node:
+        """Take a node out; everybody who knows it is told.
+
+        Raises:
+            WorldError: no such node.
+        """
+        node = self.node(name)
+        node.farewell(reason)
+        self._soon = [one for one in self._soon if one is not node]
+        self._later = [entry for entry in self._later if entry[2] is not node]
+        heapq.heapify(self._later)
+        del self.nodes[node.name], self._by_peer[node.peer_id]
+        self.transport.members.discard(node.peer_id)
+        return node
+
+    def node(self, name: str) -> Node:
+        """The node of that name.
+
+        Raises:
+            WorldError: there is none; the message gives the nearest names.
+        """
+        if name not in self.nodes:
+            raise WorldError(f"there is no node {name!r}.{did_you_mean(name, self.nodes)}")
+        return self.nodes[name]
+
+    def peer_named(self, name: str) -> str | None:
+        """Peer id of a node name."""
+        node = self.nodes.get(name)
+        return None if node is None else node.peer_id
+
+    def template(self, role_name: str) -> HybridStateMachine | None:
+        """The behavior of a role, loaded once for all the members that get it."""
+        world = self.world_node.world if self.world_node is not None else None
+        text = None if world is None else world.role_to_behav.get(role_name)
+        if world is None or text is None:
+            return None
+        role_class = world.role_classes[role_name]
+        known = self._templates.get(role_name)
+        if known is None or known[0] != text or known[1] is not role_class:
+            machine = HybridStateMachine(role_class(proc=None)).load(text)
+            known = self._templates[role_name] = (text, role_class, machine)
+        return known[2]
+
+    # ------------------------------------------------------------------ the agenda
+
+    @property
+    def _following(self) -> int:
+        return self.clock.tick + 1 if self._started else self.clock.tick
+
+    def wake(self, node: Node) -> None:
+        """Give a node a turn at the next tick."""
+        following = self._following
+        if node.next_tick != following:
+            node.next_tick = following
+            self._soon.append(node)
+            self._in_order = False
+
+    def _plan(self, node: Node) -> None:
+        due = node.due()
+        if due == NEVER:
+            return
+        following = self._following
+        tick = max(following, self.clock.tick_at(due)) if due > self.clock.now else following
+        if tick == following:
+            self.wake(node)
+        else:
+            heapq.heappush(self._later, (tick, node.order, node))
+
+    def next_tick(self) -> int | None:
+        """The next tick at which anything can happen; None if only the outside can make something happen."""
+        if self._soon or len(self.transport) or not self.agenda:
+            return self._following
+        return max(self._following, self._later[0][0]) if self._later else None
+
+    def _turns(self, tick: int) -> list[Node]:
+        """The nodes that have a turn in this tick, in order."""
+        turns, self._soon = self._soon, []
+        in_order, self._in_order = self._in_order, True
+        for envelope in self.transport.deliver():
+            node = self._by_peer.get(envelope.target)
+            if node is None:
+                continue
+            node.inbox.append(envelope)
+            node.chores = True
+            if node.next_tick != tick:
+                node.next_tick = tick
+                turns.append(node)
+                in_order = False
+        while self._later and self._later[0][0] <= tick:
+            node = heapq.heappop(self._later)[2]
+            if node.next_tick != tick:
+                node.next_tick = tick
+                turns.append(node)
+                in_order = False
+        if not self.agenda:
+            turns, in_order = list(self.nodes.values()), False
+        if not in_order:
+            turns.sort(key=attrgetter("order"))
+        return turns
+
+    # ------------------------------------------------------------------ running
+
+    async def _tick(self, tick: int) -> None:
+        self.clock.move_to(tick)
+        self._started = True
+        turns = self._turns(tick)
+        soon = self._soon
+        following = tick + 1
+        everybody = not self.agenda
+        try:
+            for node in turns:
+                if node.chores or everybody:
+                    await node.turn()
+                    self._plan(node)
+                else:
+                    behav = node.agent.behav  # type: ignore[union-attr]
+                    try:
+                        moved = await behav.act()
+                    except LabError as error:
+                        moved = False
+                        node.stop_machine(error)
+                    if node.chores:
+                        await node.finish_turn()
+                    if not moved:
+                        self._plan(node)
+                    elif node.next_tick != following:
+                        node.next_tick = following
+                        soon.append(node)
+        except BaseException:
+            for node in turns[turns.index(node) :]:
+                self.wake(node)
+            raise
+        self.trace.trim()
+
+    def step(self, ticks: int = 1) -> None:
+        """Run so many ticks, one by one.
+
+        A KeyboardInterrupt leaves the world consistent: what had no turn yet has it at the next tick.
+        """
+        drive(self._run_ticks(ticks))
+
+    async def _run_ticks(self, ticks: int) -> None:
+        for _ in range(ticks):
+            await self._tick(self._following)
+
+    def run_until(
+        self, stop: Callable[[], bool] | None = None, last_tick: int | None = None, jump: bool = True
+    ) -> str:
+        """Run until ``stop()`` is true after a tick, ``last_tick`` is reached, or nothing can happen any more.
+
+        Args:
+            stop: asked after each tick.
+            last_tick: the last tick to run; None: no limit.
+            jump: skip stretches of time in which nothing can happen.
+
+        Returns:
+            ``"until"``, ``"max_cycles"`` or ``"quiet"``.
+        """
+        return drive(self._run_until(stop, last_tick, jump))
+
+    async def _run_until(self, stop: Callable[[], bool] | None, last_tick: int | None, jump: bool) -> str:
+        while True:
+            tick = self.next_tick() if jump else self._following
+            if tick is None and last_tick is None:
+                return "quiet"
+            if tick is None or (last_tick is not None and tick > last_tick):
+                assert last_tick is not None
+                if last_tick > self.clock.tick:
+                    self.clock.move_to(last_tick)
+                    self._started = True
+                return "max_cycles"
+            await self._tick(tick)
+            if stop is not None and stop():
+                return "until"
+
+    def run(self, addresses: Any = None, synch_cycles: int | None = None) -> str:
+        """Run ``synch_cycles`` ticks (None: until nothing can happen any more), as the peer's synchronizer is called.
+
+        ``addresses`` is accepted for compatibility. ``gap`` seconds of real time (default 0) are waited after each tick.
+        """
+        last = None if synch_cycles is None else self._following + synch_cycles - 1
+        if self.gap <= 0:
+            return self.run_until(last_tick=last)
+        return self.run_until(lambda: time.sleep(self.gap) is not None, last, jump=False)

@@ -1,0 +1,61 @@
+"""Carrying messages between nodes. In one kernel: queues, delivered at the next tick in a total order."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from unaiverse_lab.core.envelope import Body, Envelope, decode_body, encode_body
+
+
+class Transport(Protocol):
+    """What carries messages. The order of delivery is the order of posting, for all nodes together."""
+
+    def post(self, sender: str, target: str, body: Body | bytes) -> bool:
+        """Take a message; False if there is no such target."""
+
+    def deliver(self) -> list[Envelope]:
+        """The messages to be taken in at this tick, in order."""
+
+
+class InProcessTransport:
+    """Hands messages over inside one process; opens no thread, task, socket or file.
+
+    Args:
+        strict: encode and decode every message, so that nothing that cannot cross a wire works here either.
+    """
+
+    def __init__(self, strict: bool = False) -> None:
+        self.strict = strict
+        self.members: set[str] = set()
+        self._queue: list[Envelope] = []
+
+    def post(self, sender: str, target: str, body: Body | bytes) -> bool:
+        """Queue a message for the next tick; False if there is no such target."""
+        if target not in self.members:
+            return False
+        if self.strict and not isinstance(body, bytes):
+            body = encode_body(body)
+        self._queue.append(Envelope(sender, target, body))
+        return True
+
+    def deliver(self) -> list[Envelope]:
+        """The messages posted since the last call, in order."""
+        queue, self._queue = self._queue, []
+        return queue
+
+    def __len__(self) -> int:
+        return len(self._queue)
+
+
+def body_of(envelope: Envelope) -> Body:
+    """The decoded body of an envelope.
+
+    Raises:
+        ValueError: it does not parse.
+    """
+    body = envelope.body
+    if isinstance(body, bytes):
+        return decode_body(body)
+    if not isinstance(body, Body):
+        raise ValueError(f"{body!r:.80} is not a message")
+    return body
