@@ -16,9 +16,7 @@ class Actor:
     """Each action returns the next of its scripted outcomes, the last one for ever; True without a script."""
 
     def __init__(self, **script: Any) -> None:
-        self.script = {
-            name: list(value) if isinstance(value, list) else [value] for name, value in script.items()
-        }
+        self.script = {name: list(value) if isinstance(value, list) else [value] for name, value in script.items()}
         self.calls: list[tuple[str, dict[str, Any]]] = []
 
     def play(self, name: str, **given: Any) -> Any:

@@ -9,6 +9,7 @@ import pytest
 
 from unaiverse_lab.behavior import HybridStateMachine, action
 from unaiverse_lab.behavior.actions import action_names, spec_of
+from unaiverse_lab.core.drive import drive
 from unaiverse_lab.core.errors import BehaviorError
 
 from .stage import Actor, Stage, machine, request
@@ -117,7 +118,7 @@ def test_waiting_that_is_fine(name: str) -> None:
 
 @pytest.mark.parametrize(("value", "moves"), [(1, True), ("yes", True), (0, False), ("", False), ([], False)])
 def test_results_count_by_truth(value: Any, moves: bool) -> None:
-    hsm = machine(Actor(go=value))
+    hsm = machine(Actor(go=[value]))
     hsm.add_transit("a", "b", "go")
     assert Stage(hsm).tick() == (["go -> b"] if moves else ["go failed"])
 
@@ -150,9 +151,6 @@ def test_names_of_agents_and_streams_are_resolved() -> None:
     actor = Troubled()
     hsm = HybridStateMachine(actor)
     hsm.add_transit("a", "b", "meets", {"agent": "ann", "stream": "text"})
-    Stage(hsm)
-    from unaiverse_lab.core.drive import drive
-
     drive(hsm.act())
     assert actor.calls == [("meets", {"agent": "peer-ann", "stream": "stream-text"})]
 
@@ -161,9 +159,7 @@ def test_names_of_agents_and_streams_are_resolved() -> None:
 
 
 def test_an_action_is_a_coroutine_method() -> None:
-    with pytest.raises(
-        TypeError, match=r"an action is an 'async def' method: write 'async def late\(self, ...\)'"
-    ):
+    with pytest.raises(TypeError, match=r"an action is an 'async def' method: write 'async def late\(self, ...\)'"):
 
         @action  # type: ignore[type-var]
         def late(self: Any) -> bool:

@@ -1,4 +1,4 @@
-"""The building API: states, transitions, teleports, behaviors plugged into others, wildcards, automatic messages."""
+"""The building API: states, transitions, teleports, plugged behaviors, wildcards, automatic messages."""
 
 from __future__ import annotations
 
@@ -36,9 +36,7 @@ def test_the_first_state_is_the_initial_one() -> None:
 
 def test_a_state_is_updated_only_where_something_is_given() -> None:
     hsm = machine()
-    hsm.add_state(
-        "a", action="peek", args={"depth": 1}, waiting_time=2, blocking=False, msg="here", msg_action="look"
-    )
+    hsm.add_state("a", action="peek", args={"depth": 1}, waiting_time=2, blocking=False, msg="here", msg_action="look")
     hsm.add_state("a", msg="there")
     state = hsm.states["a"]
     assert (state.msg, state.blocking, state.waiting_time) == ("there", False, 2.0)
@@ -144,9 +142,7 @@ def test_times_are_clamped_or_left_to_wildcards(given: Any, kept: Any) -> None:
 
 @pytest.mark.parametrize("value", [float("nan"), True, None, [1]])
 def test_what_is_no_time(value: Any) -> None:
-    with pytest.raises(
-        BehaviorError, match="a -> b: a time is a number of seconds or a text with a wildcard"
-    ):
+    with pytest.raises(BehaviorError, match="a -> b: a time is a number of seconds or a text with a wildcard"):
         machine().add_transit("a", "b", "go", delay=value)
 
 
@@ -199,9 +195,7 @@ def test_only_truly_equal_transitions_are_refused() -> None:
     hsm.add_transit("a", "b", "go", {"a": 3}, delay=1)
     hsm.add_transit("a", "c", "go", {"a": 3})
     hsm.add_transit("a", "b", "go", {"a": 3}, high_priority=True)
-    with pytest.raises(
-        BehaviorError, match="a -> b: the transition by 'go' with these arguments is there already"
-    ):
+    with pytest.raises(BehaviorError, match="a -> b: the transition by 'go' with these arguments is there already"):
         hsm.add_transit("a", "b", "go", {"a": 3})
 
 
@@ -291,9 +285,7 @@ def test_plugging_the_same_part_into_its_own_part_does_not_share_anything(part: 
 
 
 def test_include_as_a_copy_takes_everything_over() -> None:
-    other = machine().load(
-        content(machine={"role": "guest", "initial_state": "a", "msg": "hello", "options": {}})
-    )
+    other = machine().load(content(machine={"role": "guest", "initial_state": "a", "msg": "hello", "options": {}}))
     other.set_state("b")
     other.show_ticks_in_action_messages(True)
     hsm = machine()
@@ -379,7 +371,7 @@ def test_a_text_assigned_later_is_the_new_original() -> None:
 def test_a_time_that_does_not_become_a_number() -> None:
     hsm = machine()
     hsm.add_transit("a", "b", "go", delay="<n>")
-    with pytest.raises(BehaviorError, match="a time did not become a number of seconds: .*'soon'"):
+    with pytest.raises(BehaviorError, match=r"a time did not become a number of seconds: .*'soon'"):
         hsm.add_wildcards({"<n>": "soon"}, apply=True)
 
 

@@ -48,9 +48,7 @@ def test_a_mistake_of_form_is_a_finding_and_the_other_checks_go_on(tmp_path: Pat
         ("warning", "unreachable", "states.c"),
         ("warning", "dead-end", "states.c"),
     ]
-    assert (
-        findings[0].problem == "unknown field 'blockng'." and findings[0].hint == "Did you mean 'blocking'?"
-    )
+    assert findings[0].problem == "unknown field 'blockng'." and findings[0].hint == "Did you mean 'blocking'?"
 
 
 @pytest.mark.parametrize("text", ["{", "[]", "3", '{"machine": {}, "states": 1}'])
@@ -96,9 +94,7 @@ def test_undecorated_methods_by_choice(tmp_path: Path) -> None:
 
 
 def test_the_effective_order_is_noted_where_it_is_not_the_order_of_the_file(tmp_path: Path) -> None:
-    behavior = content(
-        transitions={"a": [edge("go", "b"), edge("alt", "a"), edge("nop", "b")], "b": [edge("go", "a")]}
-    )
+    behavior = content(transitions={"a": [edge("go", "b"), edge("alt", "a"), edge("nop", "b")], "b": [edge("go", "a")]})
     (finding,) = checked(tmp_path, behavior)
     assert (finding.level, finding.code, finding.where) == ("note", "order", "transitions.a")
     assert finding.problem == "the effective order is 1. go -> b, 2. nop -> b, 3. alt -> a."
@@ -115,9 +111,7 @@ def test_teleports_take_their_place_in_the_effective_order(tmp_path: Path) -> No
         teleports={"a": [edge("peek", "b")], "all": [edge("nop", "c")]},
     )
     problems = {f.where: f.problem for f in checked(tmp_path, behavior) if f.code == "order"}
-    assert problems == {
-        "transitions.a": "the effective order is 1. go -> b, 2. peek -> b, 3. alt -> c, 4. nop -> c."
-    }
+    assert problems == {"transitions.a": "the effective order is 1. go -> b, 2. peek -> b, 3. alt -> c, 4. nop -> c."}
 
 
 def test_the_same_edge_twice(tmp_path: Path) -> None:

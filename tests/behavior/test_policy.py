@@ -155,9 +155,7 @@ def test_a_delaying_filter_holds_back_and_re_arms() -> None:
     hsm = machine()
     hsm.add_transit("a", "b", "go")
     hsm.add_transit("b", "a", "alt")
-    hsm.set_policy_filter(
-        PolicyFilterDelayAction({"go"}, 2.0, clock=hsm.surroundings.clock, rng=random.Random(1))
-    )
+    hsm.set_policy_filter(PolicyFilterDelayAction({"go"}, 2.0, clock=hsm.surroundings.clock, rng=random.Random(1)))
     stage = Stage(hsm)
     assert [stage.tick() for _ in range(4)] == [["go vetoed"], ["go vetoed"], ["go -> b"], ["alt -> a"]]
     assert [stage.tick() for _ in range(3)] == [["go vetoed"], ["go vetoed"], ["go -> b"]]
@@ -209,7 +207,5 @@ def test_a_human_like_delay_has_the_median_asked_for_and_a_long_tail() -> None:
 def test_a_human_like_delay_without_variability_is_a_plain_one() -> None:
     hsm = machine()
     hsm.add_transit("a", "b", "go")
-    hsm.set_policy_filter(
-        PolicyHumanLikeDelay({"go"}, 2.0, 0.0, clock=hsm.surroundings.clock, rng=random.Random(1))
-    )
+    hsm.set_policy_filter(PolicyHumanLikeDelay({"go"}, 2.0, 0.0, clock=hsm.surroundings.clock, rng=random.Random(1)))
     assert [Stage(hsm).tick() for _ in range(3)] == [["go vetoed"], ["go vetoed"], ["go -> b"]]

@@ -1,4 +1,4 @@
-"""Behavior files: the strict reader explains the first mistake, the tolerant one takes what the peer takes."""
+"""Behavior files: the strict reader explains the first mistake, the tolerant one takes what the peer does."""
 
 from __future__ import annotations
 
@@ -125,9 +125,7 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("wrong", "where", "says"), WRONG, ids=[f"{n}-{row[1]}" for n, row in enumerate(WRONG)]
-)
+@pytest.mark.parametrize(("wrong", "where", "says"), WRONG, ids=[f"{n}-{row[1]}" for n, row in enumerate(WRONG)])
 def test_the_strict_reader_names_the_place_and_what_is_allowed(
     tmp_path: Path, wrong: Any, where: str, says: list[str]
 ) -> None:
@@ -176,9 +174,7 @@ def test_sources(tmp_path: Path, kind: str) -> None:
     text = json.dumps(content())
     path = tmp_path / "guest.json"
     path.write_text(text, encoding="utf-8")
-    source = {"text": text, "path": path, "name": str(path), "file": io.StringIO(text), "object": content()}[
-        kind
-    ]
+    source = {"text": text, "path": path, "name": str(path), "file": io.StringIO(text), "object": content()}[kind]
     hsm = machine()
     assert hsm.load(source) is hsm  # type: ignore[arg-type]
     assert (hsm.state, hsm.initial_state, hsm.role) == ("a", "a", "guest")
@@ -256,9 +252,7 @@ def test_tolerant_reading_takes_wrong_types_as_the_peer_does() -> None:
     hsm = tolerant(
         content(
             states={"a": {"blocking": "false", "time_to_wait_before_acting": "2"}, "b": {"blocking": 0}},
-            transitions={
-                "a": [edge("go", "b", ready="no", delay="5", retry_timout=3, max_duration=-2, msg=None)]
-            },
+            transitions={"a": [edge("go", "b", ready="no", delay="5", retry_timout=3, max_duration=-2, msg=None)]},
             extra=1,
         )
     )
@@ -280,9 +274,7 @@ def test_tolerant_reading_takes_strange_times_as_none(value: Any) -> None:
 
 
 def test_tolerant_reading_creates_undeclared_states() -> None:
-    hsm = tolerant(
-        content(states={"a": {}}, transitions={"a": [edge("go", "new")], "from": [edge("go", "a")]})
-    )
+    hsm = tolerant(content(states={"a": {}}, transitions={"a": [edge("go", "new")], "from": [edge("go", "a")]}))
     assert list(hsm.get_states()) == ["a", "new", "from"]
     assert hsm.states["new"].blocking
 

@@ -114,10 +114,7 @@ def test_chat_broadcaster_serves_one_request_a_tick() -> None:
     hsm = machine(actor)
     hsm.add_transit("ready", "ready", "serve", ready=False)
     stage = Stage(hsm)
-    asked = {
-        name: request("serve", by, name)
-        for name, by in zip("1234", ["ann", "ann", "bob", "eve"], strict=True)
-    }
+    asked = {name: request("serve", by, name) for name, by in zip("1234", ["ann", "ann", "bob", "eve"], strict=True)}
     table = [
         # intake, what happens, queue after
         ("", [], ""),

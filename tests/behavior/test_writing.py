@@ -32,9 +32,7 @@ NAMES = ["a", "b", "c", "d"]
 def edges(draw: st.DrawFn) -> dict[str, Any]:
     on: dict[str, Any] = {"action": draw(st.sampled_from(["go", "alt", "nop", "serve"]))}
     if on["action"] == "go":
-        on["action_kwargs"] = draw(
-            st.dictionaries(st.sampled_from(["a", "b", "streams"]), values, max_size=2)
-        )
+        on["action_kwargs"] = draw(st.dictionaries(st.sampled_from(["a", "b", "streams"]), values, max_size=2))
     optional = {
         "msg": messages,
         "ready": st.booleans(),
@@ -59,11 +57,7 @@ def behaviors(draw: st.DrawFn) -> dict[str, Any]:
         states[name] = state
 
     def section(sources: list[str]) -> dict[str, Any]:
-        return {
-            name: draw(st.lists(edges(), max_size=3, unique_by=repr))
-            for name in sources
-            if draw(st.booleans())
-        }
+        return {name: draw(st.lists(edges(), max_size=3, unique_by=repr)) for name in sources if draw(st.booleans())}
 
     options = ["highlight_blocking_states_in_messages", "show_action_ticks_after_messages"]
     return {
@@ -80,7 +74,7 @@ def behaviors(draw: st.DrawFn) -> dict[str, Any]:
 
 
 def load(found: Any) -> HybridStateMachine | None:
-    """The machine of a file; None where the file says the same edge twice (as a transition and as a teleport, for instance)."""
+    """The machine of a file; None where the file says the same edge twice (e.g. as a teleport too)."""
     try:
         return machine().load(found)
     except BehaviorError as error:
@@ -276,16 +270,12 @@ def test_arguments_that_a_file_cannot_hold_are_refused(value: Any) -> None:
     hsm = machine()
     hsm.add_transit("a", "b", "go", args={"a": value})
     kind = type(value).__name__
-    with pytest.raises(
-        BehaviorError, match=f"a -> b: argument 'a' is a {kind}, which a behavior file cannot hold"
-    ):
+    with pytest.raises(BehaviorError, match=f"a -> b: argument 'a' is a {kind}, which a behavior file cannot hold"):
         str(hsm)
 
 
 def test_the_welcome_is_saved_even_after_it_was_shown() -> None:
-    hsm = machine().load(
-        content(machine={"role": "<r>", "initial_state": "a", "msg": "hi <role>", "options": {}})
-    )
+    hsm = machine().load(content(machine={"role": "<r>", "initial_state": "a", "msg": "hi <role>", "options": {}}))
     assert "hi <r>" in Stage(hsm).tick()
     assert hsm.to_dict()["machine"]["msg"] == "hi <role>"
 

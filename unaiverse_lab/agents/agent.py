@@ -110,11 +110,7 @@ class Agent(WorkActions, DiscoveryActions, GovernanceActions):
         """Type the lines of the script that are due, and put the next typed line on stdin if it is free."""
         while self.script and self.script[0][0] <= self.clock.now:
             self.say(self.script.popleft()[1])
-        if (
-            self.typed
-            and self.stdin
-            and not any(s.has_unread("process", self.stdin.uuid) for s in self.stdin.values())
-        ):
+        if self.typed and self.stdin and not any(s.has_unread("process", self.stdin.uuid) for s in self.stdin.values()):
             self.stdin.set(0, self.typed.popleft(), force=True)
 
     @property

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import random
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
 from unaiverse_lab.agents.interactions import InteractionManager
+from unaiverse_lab.agents.link import Link
 from unaiverse_lab.agents.surroundings import AgentSurroundings
 from unaiverse_lab.behavior import HybridStateMachine
 from unaiverse_lab.behavior.policy import FilterFunction
 from unaiverse_lab.core.clock import Clock
 from unaiverse_lab.core.envelope import Body
 from unaiverse_lab.core.errors import LabError, NotInWorld
-from unaiverse_lab.core.interaction import SYSTEM_UUID
+from unaiverse_lab.core.interaction import SYSTEM_UUID, Interaction
 from unaiverse_lab.core.ordered import OrderedSet
 from unaiverse_lab.core.profile import NodeProfile
 from unaiverse_lab.core.records import Record
@@ -27,42 +29,7 @@ PROCESSOR_IN, PROCESSOR_OUT = "processor_in", "processor"
 PUBLIC_PLACEHOLDER = "<private_peer_id>"
 
 
-class Link(Protocol):
-    """What an agent needs of the node that hosts it."""
-
-    name: str
-    peer_id: str
-    clock: Clock
-    seed: str
-    profile: NodeProfile
-    record: Callable[[Record], None]
-
-    def post(self, target: str, body: Body) -> bool:
-        """Send a message; False if there is no such peer."""
-
-    def wake(self) -> None:
-        """Give the node a turn at the next tick."""
-
-    @property
-    def world_id(self) -> str | None:
-        """Peer id of the world the node is in."""
-
-    @property
-    def role_table(self) -> RoleTable:
-        """Roles of that world."""
-
-    @property
-    def roster(self) -> dict[str, int]:
-        """Its members, by peer id, with their role bits."""
-
-    def behavior_template(self, role_name: str) -> HybridStateMachine | None:
-        """The behavior the world sent for a role, ready to be copied."""
-
-    def peer_named(self, name: str) -> str | None:
-        """Peer id of a node name."""
-
-
-class AgentBase:
+class AgentBase(ABC):
     """State of an agent; the actions are in the classes built on it.
 
     Args:
@@ -98,9 +65,7 @@ class AgentBase:
         if "surroundings" in self.__dict__:
             return
         if buffer_generated_by_others not in ("none", "one", "all"):
-            raise LabError(
-                f"buffer_generated_by_others is 'none', 'one' or 'all', not {buffer_generated_by_others!r}"
-            )
+            raise LabError(f"buffer_generated_by_others is 'none', 'one' or 'all', not {buffer_generated_by_others!r}")
         if proc is None and callable(self):
             proc = self
         if proc == self.HUMAN:
@@ -207,6 +172,24 @@ class AgentBase:
         """Say why an action did not succeed: ``return self.because("nobody is here")``. Always False."""
         self.behav.reason = reason
         return False
+
+    # ------------------------------------------------------------------ what its book of interactions asks
+
+    @abstractmethod
+    def knows(self, peer_id: str) -> bool:
+        """Whether the handshake with a peer is finished."""
+
+    @abstractmethod
+    def attach(self, interaction: Interaction) -> None:
+        """Put an interaction on the streams it uses."""
+
+    @abstractmethod
+    def detach(self, interaction: Interaction) -> None:
+        """Release those streams."""
+
+    @abstractmethod
+    def interaction_completed(self, interaction: Interaction) -> None:
+        """An interaction is over."""
 
     # ------------------------------------------------------------------ streams it owns
 

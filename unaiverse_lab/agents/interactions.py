@@ -155,9 +155,7 @@ class InteractionManager:
                 self.complete(interaction, CompletionReason.DISCONNECTED, detail="the requester has left")
         for interaction in list(self.sent.values()):
             if peer_id in interaction.target:
-                self.complete(
-                    interaction, CompletionReason.DISCONNECTED, target=peer_id, detail="it has left"
-                )
+                self.complete(interaction, CompletionReason.DISCONNECTED, target=peer_id, detail="it has left")
 
     def unregister_all(self) -> None:
         """Give everything up."""
@@ -173,6 +171,4 @@ class InteractionManager:
 
     def due(self) -> float:
         """Time of the next expiry; infinity if nothing is live."""
-        return min(
-            (i.created_at + i.life for i in (*self.sent.values(), *self.received.values())), default=NEVER
-        )
+        return min((i.created_at + i.life for i in (*self.sent.values(), *self.received.values())), default=NEVER)

@@ -120,7 +120,7 @@ class Messaging(Streaming):
             self.all_agents, self.world_agents, self.world_masters, self.human_agents, self.artificial_agents,
             self.known_streams, self.contacting, self._eval_results,
         ):  # fmt: skip
-            book.pop(peer_id, None)  # type: ignore[attr-defined]
+            book.pop(peer_id, None)
         for group in (self._found_agents, self._engaged_agents, self._valid_cmp_agents):
             group.discard(peer_id)
         self.im.forget_peer(peer_id)
@@ -189,14 +189,10 @@ class Messaging(Streaming):
         unknown = [peer for peer in targets if not self.knows(peer)]
         if unknown or not targets:
             who = ", ".join(map(repr, unknown)) or "nobody"
-            self.because(
-                f"cannot send to {who}: not among the agents I know.{did_you_mean(who, self.all_agents)}"
-            )
+            self.because(f"cannot send to {who}: not among the agents I know.{did_you_mean(who, self.all_agents)}")
             return None
         if callback is not None and (volatile or not callable(getattr(self, callback, None))):
-            self.because(
-                f"the callback {callback!r} is not a method of this agent, or the request is volatile"
-            )
+            self.because(f"the callback {callback!r} is not a method of this agent, or the request is volatile")
             return None
         self._interactions_made += 1
         interaction = Interaction(

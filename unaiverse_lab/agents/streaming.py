@@ -39,9 +39,7 @@ class Streaming(AgentBase):
 
     def stream_profile(self) -> dict[str, list[dict[str, Any]]]:
         """What the profile says of slots and streams."""
-        own = (
-            s.props for s in self.owned_streams.values() if s.props.group not in (PROCESSOR_IN, PROCESSOR_OUT)
-        )
+        own = (s.props for s in self.owned_streams.values() if s.props.group not in (PROCESSOR_IN, PROCESSOR_OUT))
         return {
             "proc_inputs": [slot.props.to_dict() for slot in self.proc_inputs],
             "proc_outputs": [slot.props.to_dict() for slot in self.proc_outputs],
@@ -72,9 +70,7 @@ class Streaming(AgentBase):
             return [streams[ref]]
         return [stream for stream in streams.values() if stream.props.group == ref]
 
-    def get_stream(
-        self, name_or_group: str, peer_id: str | None = None, data_type: str | None = None
-    ) -> Stream | None:
+    def get_stream(self, name_or_group: str, peer_id: str | None = None, data_type: str | None = None) -> Stream | None:
         """One stream, by name or group; in a group, the first of ``data_type`` or the only one; else None."""
         found = self.find_streams(name_or_group, peer_id)
         if data_type is not None:
@@ -142,12 +138,7 @@ class Streaming(AgentBase):
         return found
 
     def _referenced(self, interaction: Interaction, owner: str) -> list[Stream]:
-        return [
-            stream
-            for refs in interaction.streams.values()
-            for ref in refs
-            for stream in self._lookup(ref, owner)
-        ]
+        return [stream for refs in interaction.streams.values() for ref in refs for stream in self._lookup(ref, owner)]
 
     def _assign(self, found: dict[str, list[Stream]]) -> dict[str, dict[str, Stream]]:
         slots: dict[str, dict[str, Stream]] = {"stdin": {}, "stdtar": {}, "stdext": {}}

@@ -2,21 +2,37 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Protocol
 
+from unaiverse_lab.agents.interactions import InteractionManager
+from unaiverse_lab.agents.link import Link
 from unaiverse_lab.behavior.surroundings import Surroundings
 from unaiverse_lab.core.interaction import CompletionReason, Interaction
-
-if TYPE_CHECKING:
-    from unaiverse_lab.agents.base import AgentBase, Link
+from unaiverse_lab.data.streams import StreamProxy
 
 READER = "machine"
+
+
+class Performer(Protocol):
+    """What the surroundings need of the agent: its peers, its book of interactions, its streams."""
+
+    im: InteractionManager
+    stdin: StreamProxy
+    stdtar: StreamProxy
+    stdext: StreamProxy
+    stdout: StreamProxy
+
+    def knows(self, peer_id: str) -> bool:
+        """Whether the handshake with a peer is finished."""
+
+    def bind_default_streams(self) -> None:
+        """Show the agent's own streams again."""
 
 
 class AgentSurroundings(Surroundings):
     """Ties a machine to the agent it drives. Before the agent has a node, it is on its own."""
 
-    def __init__(self, agent: AgentBase) -> None:
+    def __init__(self, agent: Performer) -> None:
         super().__init__()
         self.agent = agent
         self._link: Link | None = None

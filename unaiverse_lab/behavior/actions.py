@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import functools
 import inspect
+import linecache
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any, TypeVar, overload
 
 from unaiverse_lab.core.errors import BehaviorError, did_you_mean
@@ -138,6 +140,17 @@ def action_names(agent: object, decorated_only: bool = True) -> list[str]:
     )
 
 
+def definition_line(agent: object, name: str) -> tuple[str | None, str | None]:
+    """Where an action is written: ``("file:line", "async def ...")``."""
+    code = getattr(inspect.unwrap(getattr(agent, name, None)), "__code__", None)
+    if code is None:
+        return None, None
+    line: int = code.co_firstlineno
+    while (text := linecache.getline(code.co_filename, line)) and "def " not in text:
+        line += 1
+    return f"{Path(code.co_filename).name}:{line}", text.strip() or None
+
+
 def spec_of(agent: object, name: str, decorated_only: bool = True) -> ActionSpec:
     """The specification of the action ``name`` of ``agent``.
 
@@ -163,5 +176,5 @@ def spec_of(agent: object, name: str, decorated_only: bool = True) -> ActionSpec
         raise BehaviorError(f"{cls.__name__}.{name} is not an action: put '@action' above its definition")
     spec = ActionSpec(name, function)
     if getattr(function, "_is_action", False):
-        function._action_spec = spec  # type: ignore[attr-defined]
+        function._action_spec = spec
     return spec

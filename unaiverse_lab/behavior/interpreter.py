@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 from typing import Any
 
+from unaiverse_lab.behavior.actions import definition_line
 from unaiverse_lab.behavior.model import Call, Machine, State, Transition, substitute, substitute_text
 from unaiverse_lab.behavior.policy import Candidate, FilterFunction, PolicyFunction, policy_default
 from unaiverse_lab.behavior.surroundings import Surroundings
@@ -600,7 +601,10 @@ class Interpreter:
 
     def _fault(self, error: Exception, state: str | None, action: str) -> None:
         around = self.surroundings
-        around.record(fault(error, around.clock, around.name, state, action))
+        found = fault(error, around.clock, around.name, state, action)
+        if found.where is None and self._run is not None:
+            found.where, found.code = definition_line(self.agent, action)
+        around.record(found)
 
     def _stop_endless_chain(self, crossed: int) -> None:
         names = list(self.machine.states)

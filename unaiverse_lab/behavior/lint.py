@@ -27,9 +27,7 @@ Level = Literal["error", "warning", "note"]
 LEVELS: tuple[Level, ...] = ("error", "warning", "note")
 
 _WILDCARD = re.compile(r"<[A-Za-z_]\w*>")
-_HTML = re.compile(
-    r"<(a|b|br|code|div|em|h[1-6]|hr|i|li|ol|p|pre|small|span|strong|sub|sup|table|td|th|tr|u|ul)>"
-)
+_HTML = re.compile(r"<(a|b|br|code|div|em|h[1-6]|hr|i|li|ol|p|pre|small|span|strong|sub|sup|table|td|th|tr|u|ul)>")
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,9 +126,7 @@ def lint_file(
         except BehaviorError:
             return findings
     machine = _machine(data, agent_class, decorated_only)
-    findings += lint(
-        machine, agent_class, requestable=requestable, wildcards=wildcards, decorated_only=decorated_only
-    )
+    findings += lint(machine, agent_class, requestable=requestable, wildcards=wildcards, decorated_only=decorated_only)
     return _sorted([*findings, *_reordered(data, machine)])
 
 
@@ -205,9 +201,7 @@ def _machine(data: reading.MachineData, agent: Any, decorated_only: bool) -> Mac
     return machine
 
 
-def _transition(
-    source: str, edge: reading.EdgeData, teleport: bool, agent: Any, decorated_only: bool
-) -> Transition:
+def _transition(source: str, edge: reading.EdgeData, teleport: bool, agent: Any, decorated_only: bool) -> Transition:
     on = edge.on
     args = {name: value for name, value in on.action_kwargs.items() if name not in TIMES}
     times = {name: on.action_kwargs.get(name, getattr(on, name)) for name in TIMES}
@@ -250,9 +244,7 @@ def _reordered(data: reading.MachineData, machine: Machine) -> Iterator[Finding]
         ]
         effective = [(edge.name, edge.target) for edge in machine.edges_from(source)]
         if effective != written:
-            listed = ", ".join(
-                f"{count}. {name} -> {goto}" for count, (name, goto) in enumerate(effective, 1)
-            )
+            listed = ", ".join(f"{count}. {name} -> {goto}" for count, (name, goto) in enumerate(effective, 1))
             yield Finding(
                 "note",
                 "order",
@@ -422,8 +414,7 @@ def _never_requested(machine: Machine, requestable: set[str] | None) -> Iterator
                 "never-requested",
                 _place(edge),
                 f"it runs only on request, and nobody requests {edge.name!r}.",
-                "Set ready to true, or send the request from another role."
-                + did_you_mean(edge.name, requestable),
+                "Set ready to true, or send the request from another role." + did_you_mean(edge.name, requestable),
             )
 
 
@@ -436,9 +427,7 @@ def _endless_chains(machine: Machine) -> Iterator[Finding]:
 
     following = {
         name: [
-            edge
-            for edge in machine.edges_from(name)
-            if edge.ready and not _is_delayed(edge) and passes(edge.target)
+            edge for edge in machine.edges_from(name) if edge.ready and not _is_delayed(edge) and passes(edge.target)
         ]
         for name in machine.states
         if passes(name)

@@ -440,10 +440,8 @@ class HybridStateMachine(Interpreter):
     def set_debug_messages_active(self, active: bool = True) -> None:
         """Show marks, ticks and request info, and give every state and action a message; False takes it all back."""
         if active and self._quiet is None:
-            self._quiet = (
-                self._options(),
-                [(item, item.msg) for item in [*self.machine.states.values(), *self.machine.calls()]],
-            )
+            items: list[Any] = [*self.machine.states.values(), *self.machine.calls()]
+            self._quiet = self._options(), [(item, item.msg) for item in items]
             self._set_options(dict.fromkeys(self._options(), True))
             self.generate_auto_messages(force=True)
         elif not active and self._quiet is not None:

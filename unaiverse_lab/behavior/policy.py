@@ -107,10 +107,10 @@ class PolicyFilterDelayAction:
     ) -> Choice:
         if candidates[index].name not in self.action_names:
             return index, request
-        agent = opts.get("agent")
-        clock = self.clock or agent.clock  # type: ignore[union-attr]
+        agent: Any = opts.get("agent")
+        clock = self.clock or agent.clock
         if self._until is None:
-            self._until = clock.now + self.duration(self.rng or agent.rng)  # type: ignore[union-attr]
+            self._until = clock.now + self.duration(self.rng or agent.rng)
         if clock.now < self._until:
             return -1, None
         self._until = None

@@ -8,9 +8,7 @@ from unaiverse_lab.core.errors import user_line
 from unaiverse_lab.core.records import Fault
 
 
-def fault(
-    error: BaseException, clock: Clock, node: str, state: str | None = None, action: str | None = None
-) -> Fault:
+def fault(error: BaseException, clock: Clock, node: str, state: str | None = None, action: str | None = None) -> Fault:
     """The record of an error that was contained at ``node``, with the learner's own line."""
     where, code = user_line(error.__traceback__)
     text = f"{type(error).__name__}: {error}"

@@ -116,6 +116,6 @@ class NodeProfile:
         Raises:
             WorldError: not a mapping with a ``static`` mapping inside.
         """
-        if not isinstance(data, dict) or not isinstance(data.get("static"), dict):
+        if not isinstance(data.get("static"), dict):
             raise WorldError("a profile is a mapping with the keys 'static', 'dynamic' and 'cv'")
         return cls(dict(data["static"]), dict(data.get("dynamic") or {}), list(data.get("cv") or []))

@@ -38,9 +38,7 @@ class RoleTable:
         self.to_bits: dict[str, int] = dict(BASE_ROLES)
         for index, name in enumerate(self.custom):
             if name in self.to_bits or "~" in name or not name:
-                raise WorldError(
-                    f"{name!r} cannot be the name of a custom role: it is reserved or contains '~'"
-                )
+                raise WorldError(f"{name!r} cannot be the name of a custom role: it is reserved or contains '~'")
             bits = 1 << (index + 2)
             self.to_bits[name] = bits
         for name in self.custom:

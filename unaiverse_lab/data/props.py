@@ -70,7 +70,7 @@ class DataProps:
                 f"stream {name!r}: data_type {data_type!r} is unknown.{did_you_mean(data_type, DATA_TYPES)}"
             )
         for field, text in (("name", name), ("group", group)):
-            if not isinstance(text, str) or "~" in text or not text:
+            if "~" in text or not text:
                 raise StreamError(f"stream {name!r}: {field} {text!r} must be a text without '~'")
         if data_type == "tensor":
             if tensor_shape is None or tensor_dtype is None:
@@ -78,9 +78,7 @@ class DataProps:
             if tensor_labels is not None and len(tensor_shape) != 2:
                 raise StreamError(f"stream {name!r}: only tensors of two dimensions can have labels")
         elif tensor_shape is not None or tensor_dtype is not None or tensor_labels is not None:
-            raise StreamError(
-                f"stream {name!r}: tensor_* fields make no sense for data of type {data_type!r}"
-            )
+            raise StreamError(f"stream {name!r}: tensor_* fields make no sense for data of type {data_type!r}")
         self.name = name
         self.group = group
         self.data_type = data_type
@@ -236,9 +234,7 @@ class DataProps:
         if value is None or self.data_type == "all":
             return value
         if self.data_type == "text" and not isinstance(value, str):
-            raise StreamError(
-                f"stream {self.name!r} carries text, not {type(value).__name__} ({value!r:.60})"
-            )
+            raise StreamError(f"stream {self.name!r} carries text, not {type(value).__name__} ({value!r:.60})")
         return value
 
     def to_text(self, value: Any) -> str:
@@ -279,9 +275,7 @@ class StreamType:
         return [self.props.to_dict()]
 
     @staticmethod
-    def slots(
-        declared: list[StreamType | str] | None, default: str, prefix: str, group: str
-    ) -> list[StreamType]:
+    def slots(declared: list[StreamType | str] | None, default: str, prefix: str, group: str) -> list[StreamType]:
         """The slots of a processor: unnamed ones become ``<prefix>_<position>``, all join ``group``.
 
         Raises:

@@ -118,9 +118,7 @@ class Stream:
 
     # ------------------------------------------------------------------ writing
 
-    def set(
-        self, data: Any, data_tag: int = -1, uuid: str | None = None, force: bool = False
-    ) -> Sample | None:
+    def set(self, data: Any, data_tag: int = -1, uuid: str | None = None, force: bool = False) -> Sample | None:
         """Write a value.
 
         Args:
@@ -137,9 +135,7 @@ class Stream:
         """
         if not self.enabled and not force:
             return None
-        sample = Sample(
-            self.props.check(data), data_tag if data_tag >= 0 else self.clock.tick, self.clock.now
-        )
+        sample = Sample(self.props.check(data), data_tag if data_tag >= 0 else self.clock.tick, self.clock.now)
         channel = self._channels.get(uuid)
         if channel is None:
             channel = self._channels[uuid] = _Channel()
@@ -333,9 +329,7 @@ class StreamProxy:
         which = self.uuid if uuid == "" else uuid
         if key is not None:
             return self.stream(key).get(requested_by, which, all_uuids)
-        streams = [
-            stream for stream in self.values() if data_type is None or stream.props.data_type == data_type
-        ]
+        streams = [stream for stream in self.values() if data_type is None or stream.props.data_type == data_type]
         if all_uuids:
             return [sample for stream in streams for sample in stream.get(requested_by, which, True)]
         values = [stream.get(requested_by, which) for stream in streams]
@@ -361,9 +355,7 @@ class StreamProxy:
         which = self.uuid if uuid == "" else uuid
         if isinstance(key, list | tuple):
             if len(key) != len(self._streams):
-                raise StreamError(
-                    f"{self.label} has {len(self._streams)} streams, {len(key)} values were given"
-                )
+                raise StreamError(f"{self.label} has {len(self._streams)} streams, {len(key)} values were given")
             for stream, item in zip(self._streams.values(), key, strict=True):
                 stream.set(item, data_tag, which, force)
             return

@@ -3,42 +3,13 @@
 from __future__ import annotations
 
 import runpy
-from contextvars import ContextVar
 from pathlib import Path
-from typing import Any
 
 from unaiverse_lab.core.errors import WorldError
-from unaiverse_lab.runtime.node import Node
+from unaiverse_lab.runtime.node import Node, gathering
 from unaiverse_lab.runtime.session import Session
 from unaiverse_lab.runtime.trace import Trace
 from unaiverse_lab.world.folder import find_world, isolated_imports
-
-_gathered: ContextVar[list[Node] | None] = ContextVar("gathered", default=None)
-RUN_OPTIONS = (
-    "keep_rejoining",
-    "cycles",
-    "max_time",
-    "interact_mode",
-    "resume_from_checkpoint",
-    "join_world",
-    "get_in_touch",
-)
-
-
-def note_down(node: Node, options: dict[str, Any]) -> None:
-    """Take a node that a run script has just told to run, with the options of its join request.
-
-    Raises:
-        WorldError: no world folder is being assembled.
-    """
-    gathered = _gathered.get()
-    if gathered is None:
-        raise WorldError(
-            "a node cannot run by itself in this process: run its world folder with 'unaiverse-lab run FOLDER', "
-            "or add it to a Session"
-        )
-    node.join_options.update({name: value for name, value in options.items() if name not in RUN_OPTIONS})
-    gathered.append(node)
 
 
 def run_scripts(folder: Path) -> list[Path]:
@@ -55,7 +26,7 @@ def gather(folder: str | Path) -> list[Node]:
     """
     root = find_world(folder)
     nodes: list[Node] = []
-    token = _gathered.set(nodes)
+    token = gathering.set(nodes)
     try:
         for script in run_scripts(root):
             before = len(nodes)
@@ -64,7 +35,7 @@ def gather(folder: str | Path) -> list[Node]:
             if len(nodes) == before:
                 raise WorldError(f"{script.name} runs no node: it must call node.run(...)")
     finally:
-        _gathered.reset(token)
+        gathering.reset(token)
     return nodes
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Coroutine, Iterable
-from typing import TYPE_CHECKING, Any
+from contextvars import ContextVar
+from typing import Any, Protocol
 
 from unaiverse_lab.agents import Agent
 from unaiverse_lab.behavior import HybridStateMachine
@@ -24,11 +25,9 @@ from unaiverse_lab.core.faults import fault
 from unaiverse_lab.core.profile import NodeProfile
 from unaiverse_lab.core.records import Dropped, Record
 from unaiverse_lab.core.roles import RoleTable
-from unaiverse_lab.runtime.transport import body_of
+from unaiverse_lab.runtime.trace import Trace
+from unaiverse_lab.runtime.transport import InProcessTransport, body_of
 from unaiverse_lab.world import Gate, World
-
-if TYPE_CHECKING:
-    from unaiverse_lab.runtime.synchronizer import NodeSynchronizer
 
 DEFAULT_DELTA = 1.0 / 25.0
 OUTSIDE, ASKING, MEMBER, REFUSED, LEFT = "outside", "asking", "member", "refused", "left"
@@ -36,6 +35,33 @@ IGNORED = (
     "unaiverse_key", "hidden", "code_repo", "code_commit", "base_identity_dir", "allow_connection_through_relay",
     "talk_to_relay_based_nodes",
 )  # fmt: skip
+
+
+gathering: ContextVar[list[Node] | None] = ContextVar("gathering", default=None)
+"""While the scripts of a world folder are executed: the nodes they told to run."""
+
+RUN_OPTIONS = (
+    "keep_rejoining", "cycles", "max_time", "interact_mode", "resume_from_checkpoint", "join_world", "get_in_touch",
+)  # fmt: skip
+
+
+class Home(Protocol):
+    """What a node needs of the session it lives in."""
+
+    seed: int | str
+    clock: VirtualClock
+    trace: Trace
+    transport: InProcessTransport
+    world_node: Node | None
+
+    def wake(self, node: Node) -> None:
+        """Give the node a turn at the next tick."""
+
+    def template(self, role_name: str) -> HybridStateMachine | None:
+        """The behavior of a role."""
+
+    def peer_named(self, name: str) -> str | None:
+        """Peer id of a node name."""
 
 
 def peer_id_of(name: str) -> str:
@@ -100,10 +126,11 @@ class Node:
         self.why_refused: str | None = None
         self.inbox: list[Envelope] = []
         self.clock: Clock = VirtualClock(self.clock_delta)
-        self.synchronizer: NodeSynchronizer | None = None
+        self.synchronizer: Home | None = None
         self.record: Callable[[Record], None] = _nowhere
         self.order = 0
         self.next_tick = -1
+        self.planned_tick = -1
         self.chores = True
         self.seed = ""
         self.dropped = 0
@@ -111,9 +138,7 @@ class Node:
         self.agent: Agent | None = hosted if isinstance(hosted, Agent) else None
         if self.world is not None:
             masters = {node_id_of(master) for master in world_masters_node_names or ()}
-            self.world.gate = Gate(
-                allowed_node_ids, only_certified_agents, masters | set(world_masters_node_ids or ())
-            )
+            self.world.gate = Gate(allowed_node_ids, only_certified_agents, masters | set(world_masters_node_ids or ()))
         human = self.agent is not None and self.agent.is_human()
         self.profile = NodeProfile(
             {
@@ -173,7 +198,7 @@ class Node:
 
     # ------------------------------------------------------------------ life
 
-    def start(self, synchronizer: NodeSynchronizer, order: int) -> None:
+    def start(self, synchronizer: Home, order: int) -> None:
         """Take a place in a session; an agent asks its world to let it in.
 
         Raises:
@@ -211,11 +236,11 @@ class Node:
             self.agent.take_typed()
             try:
                 await self.agent.behav.act()
-            except LabError as error:
+            except Exception as error:
                 self.stop_machine(error)
         await self.finish_turn()
 
-    def stop_machine(self, error: LabError) -> None:
+    def stop_machine(self, error: Exception) -> None:
         """Switch off a machine that cannot run, and record why."""
         behav = self.agent.behav  # type: ignore[union-attr]
         behav.enabled = False
@@ -225,7 +250,7 @@ class Node:
         """After the machine has acted: samples and answers leave, overdue interactions end."""
         agent = self.agent
         if agent is not None and (agent.outgoing or len(agent.im) or agent.im.just_completed):
-            await agent.end_turn()
+            await self._guarded(agent.end_turn(), "end of turn")
         if self.run_hook is not None:
             await self._guarded(_call_hook(self.run_hook, self), "run_hook")
         self.chores = (
@@ -267,12 +292,12 @@ class Node:
                 handler(envelope.sender, body)
             else:
                 await self.hosted.receive(envelope.sender, body)
-        except (LabError, ValueError, KeyError, TypeError, AttributeError) as error:
+        except (LabError, ValueError, KeyError) as error:
             self.dropped += 1
-            reason = (
-                str(error) if isinstance(error, LabError | ValueError) else f"{type(error).__name__}: {error}"
-            )
+            reason = str(error) if isinstance(error, LabError) else f"it does not parse: {error}"
             self.record(Dropped(self.clock.tick, self.clock.now, self.name, envelope.sender, reason))
+        except Exception as error:
+            self.record(fault(error, self.clock, self.name))
 
     def _from_world(self, sender: str) -> None:
         host = self._host
@@ -329,9 +354,14 @@ class Node:
         Raises:
             WorldError: outside such a run.
         """
-        from unaiverse_lab.runtime.launch import note_down
-
-        note_down(self, options)
+        nodes = gathering.get()
+        if nodes is None:
+            raise WorldError(
+                "a node cannot run by itself in this process: run its world folder with 'unaiverse-lab run FOLDER', "
+                "or add it to a Session"
+            )
+        self.join_options.update({name: value for name, value in options.items() if name not in RUN_OPTIONS})
+        nodes.append(self)
 
 
 def _nowhere(record: Record) -> None:

@@ -236,9 +236,7 @@ class Session:
         rows = []
         for node in self.nodes.values():
             if node.agent is None:
-                rows.append(
-                    (node.name, "world", "", f"{len(node.world.roster) if node.world else 0} members")
-                )
+                rows.append((node.name, "world", "", f"{len(node.world.roster) if node.world else 0} members"))
                 continue
             behav = node.agent.behav
             pending = behav.get_action_name()

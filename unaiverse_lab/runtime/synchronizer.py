@@ -16,7 +16,7 @@ from unaiverse_lab.behavior import HybridStateMachine
 from unaiverse_lab.behavior.interpreter import NEVER
 from unaiverse_lab.core.clock import VirtualClock
 from unaiverse_lab.core.drive import drive
-from unaiverse_lab.core.errors import LabError, WorldError, did_you_mean
+from unaiverse_lab.core.errors import WorldError, did_you_mean
 from unaiverse_lab.runtime.node import DEFAULT_DELTA, Node
 from unaiverse_lab.runtime.trace import Trace
 from unaiverse_lab.runtime.transport import InProcessTransport
@@ -157,7 +157,8 @@ class NodeSynchronizer:
         tick = max(following, self.clock.tick_at(due)) if due > self.clock.now else following
         if tick == following:
             self.wake(node)
-        else:
+        elif not following <= node.planned_tick <= tick:
+            node.planned_tick = tick
             heapq.heappush(self._later, (tick, node.order, node))
 
     def next_tick(self) -> int | None:
@@ -197,32 +198,33 @@ class NodeSynchronizer:
     async def _tick(self, tick: int) -> None:
         self.clock.move_to(tick)
         self._started = True
-        turns = self._turns(tick)
+        turns = iter(self._turns(tick))
         soon = self._soon
         following = tick + 1
         everybody = not self.agenda
         try:
             for node in turns:
-                if node.chores or everybody:
+                has_chores = node.chores
+                if has_chores or everybody:
                     await node.turn()
                     self._plan(node)
-                else:
-                    behav = node.agent.behav  # type: ignore[union-attr]
-                    try:
-                        moved = await behav.act()
-                    except LabError as error:
-                        moved = False
-                        node.stop_machine(error)
-                    if node.chores:
-                        await node.finish_turn()
-                    if not moved:
-                        self._plan(node)
-                    elif node.next_tick != following:
-                        node.next_tick = following
-                        soon.append(node)
+                    continue
+                behav = node.agent.behav  # type: ignore[union-attr]
+                try:
+                    moved = await behav.act()
+                except Exception as error:
+                    moved = False
+                    node.stop_machine(error)
+                if node.chores:
+                    await node.finish_turn()
+                if not moved:
+                    self._plan(node)
+                elif node.next_tick != following:
+                    node.next_tick = following
+                    soon.append(node)
         except BaseException:
-            for node in turns[turns.index(node) :]:
-                self.wake(node)
+            for interrupted in (node, *turns):
+                self.wake(interrupted)
             raise
         self.trace.trim()
 
@@ -237,9 +239,7 @@ class NodeSynchronizer:
         for _ in range(ticks):
             await self._tick(self._following)
 
-    def run_until(
-        self, stop: Callable[[], bool] | None = None, last_tick: int | None = None, jump: bool = True
-    ) -> str:
+    def run_until(self, stop: Callable[[], bool] | None = None, last_tick: int | None = None, jump: bool = True) -> str:
         """Run until ``stop()`` is true after a tick, ``last_tick`` is reached, or nothing can happen any more.
 
         Args:
@@ -275,4 +275,9 @@ class NodeSynchronizer:
         last = None if synch_cycles is None else self._following + synch_cycles - 1
         if self.gap <= 0:
             return self.run_until(last_tick=last)
-        return self.run_until(lambda: time.sleep(self.gap) is not None, last, jump=False)
+
+        def pause() -> bool:
+            time.sleep(self.gap)
+            return False
+
+        return self.run_until(pause, last, jump=False)

@@ -27,11 +27,7 @@ def content_folder(kind: str) -> Path:
 def gallery() -> list[str]:
     """Names of the worlds that come with this package."""
     root = content_folder("worlds")
-    return (
-        sorted(folder.name for folder in root.iterdir() if (folder / "run_w.py").is_file())
-        if root.is_dir()
-        else []
-    )
+    return sorted(folder.name for folder in root.iterdir() if (folder / "run_w.py").is_file()) if root.is_dir() else []
 
 
 def find_world(name: str | Path) -> Path:
@@ -89,9 +85,7 @@ def role_classes(world_folder: Path, roles: list[str]) -> dict[str, type[Agent]]
         for role in roles:
             module = role if (folder / f"{role}.py").is_file() else "agent"
             if not (folder / f"{module}.py").is_file():
-                raise WorldError(
-                    f"role {role!r}: there is neither {folder.name}/{role}.py nor {folder.name}/agent.py"
-                )
+                raise WorldError(f"role {role!r}: there is neither {folder.name}/{role}.py nor {folder.name}/agent.py")
             name = f"{folder.name}.{module}"
             try:
                 loaded = importlib.import_module(name)

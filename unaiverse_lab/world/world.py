@@ -150,19 +150,14 @@ class World:
                 f"{type(self).__name__} has the roles {', '.join(self.roles.custom)} but no rule to assign them: "
                 "define assign_role(self, profile, is_world_master) returning one of these names"
             )
-        self.role_to_behav = {
-            name: self._behavior_text(name) for name in self.roles.custom if name in self.behaviors
-        }
+        self.role_to_behav = {name: self._behavior_text(name) for name in self.roles.custom if name in self.behaviors}
 
     def _behavior_text(self, role: str) -> str:
         behavior = self.behaviors[role]
-        if isinstance(behavior, HybridStateMachine):
-            behavior = str(behavior)
-        elif isinstance(behavior, Mapping):
-            behavior = dict(behavior)  # type: ignore[assignment]
+        source: Any = str(behavior) if isinstance(behavior, HybridStateMachine) else behavior
         try:
             agent = self.role_classes[role](proc=None)
-            machine = HybridStateMachine(agent, strict=self.strict_behaviors).load(behavior)  # type: ignore[arg-type]
+            machine = HybridStateMachine(agent, strict=self.strict_behaviors).load(source)
         except BehaviorError as error:
             if error.source is None:
                 raise error.at(source=f"behavior of role {role!r}") from None
@@ -224,9 +219,7 @@ class World:
             raise WorldError(f"{peer_id!r} is not a member of this world")
         custom = custom_part(role)
         if custom not in self.roles.to_name or custom == 0:
-            raise WorldError(
-                f"{role} are not the bits of a custom role; known: {', '.join(self.roles.custom)}"
-            )
+            raise WorldError(f"{role} are not the bits of a custom role; known: {', '.join(self.roles.custom)}")
         current = self.roster[peer_id]
         changed = base_part(current) | custom
         if changed == current:

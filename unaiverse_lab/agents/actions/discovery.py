@@ -33,16 +33,12 @@ class DiscoveryActions(Messaging):
         """
         self._found_agents.clear()
         peers = [
-            peer
-            for peer in self.get_agents_by_role(role, handshake_completed=False)
-            if peer != self.get_peer_id()
+            peer for peer in self.get_agents_by_role(role, handshake_completed=False) if peer != self.get_peer_id()
         ]
         if filter_fcn is not None:
             chooser = getattr(self, filter_fcn, None)
             if chooser is None:
-                return self.because(
-                    f"there is no filter {filter_fcn!r}.{did_you_mean(filter_fcn, dir(self))}"
-                )
+                return self.because(f"there is no filter {filter_fcn!r}.{did_you_mean(filter_fcn, dir(self))}")
             _, peers = chooser(list(peers), list(peers))
         if not peers:
             return self.because(f"nobody has the role {role!r} yet")
@@ -67,9 +63,7 @@ class DiscoveryActions(Messaging):
         return self.contact(peer) or self.because(f"there is no member {peer_id!r}")
 
     @action
-    async def find_agents(
-        self, role: str | list[str], engage: bool = False, handshake_completed: bool = False
-    ) -> bool:
+    async def find_agents(self, role: str | list[str], engage: bool = False, handshake_completed: bool = False) -> bool:
         """Look for members with a role; they become the found agents.
 
         Args:
@@ -104,9 +98,7 @@ class DiscoveryActions(Messaging):
         if not peers:
             return self.because("no agent was found or engaged")
         missing = [
-            peer
-            for peer in peers
-            if not (self.knows(peer) or (peer in self.contacting and not handshake_completed))
+            peer for peer in peers if not (self.knows(peer) or (peer in self.contacting and not handshake_completed))
         ]
         return not missing or self.because(f"the handshake with {', '.join(missing)} is not finished")
 
@@ -123,11 +115,7 @@ class DiscoveryActions(Messaging):
         peers = self.chosen_agents(agent)
         if not peers:
             return self.because("no agent was found or engaged")
-        there = [
-            peer
-            for peer in peers
-            if self.knows(peer) or (peer in self.contacting and not handshake_completed)
-        ]
+        there = [peer for peer in peers if self.knows(peer) or (peer in self.contacting and not handshake_completed)]
         return not there or self.because(f"still in contact with {', '.join(there)}")
 
     @action

@@ -167,7 +167,5 @@ class WorkActions(Messaging):
         """
         waiting = [i for i in self.im.sent.values() if action_name is None or i.action_name == action_name]
         if waiting:
-            return self.because(
-                f"{len(waiting)} requests are open, the oldest to {', '.join(waiting[0].target)}"
-            )
+            return self.because(f"{len(waiting)} requests are open, the oldest to {', '.join(waiting[0].target)}")
         return True

@@ -26,6 +26,4 @@ class WAgent(Agent):
         if not others:
             return True
         name = author.get_static_profile()["node_name"]
-        return await self.send(
-            target=others, data_samples={"proc_output_0": f"**{name}:** {texts[0]}"}, num_steps=1
-        )
+        return await self.send(target=others, data_samples={"proc_output_0": f"**{name}:** {texts[0]}"}, num_steps=1)

@@ -7,7 +7,51 @@ import hashlib
 import re
 
 STOP_WORDS = frozenset(
-    ["about", "after", "again", "also", "answer", "been", "being", "chatting", "conversation", "current", "does", "from", "have", "here", "last", "message", "much", "nobody", "room", "sentence", "short", "some", "spoken", "start", "than", "that", "their", "them", "then", "there", "they", "this", "turns", "were", "what", "when", "where", "which", "while", "will", "with", "would", "your"]
+    [
+        "about",
+        "after",
+        "again",
+        "also",
+        "answer",
+        "been",
+        "being",
+        "chatting",
+        "conversation",
+        "current",
+        "does",
+        "from",
+        "have",
+        "here",
+        "last",
+        "message",
+        "much",
+        "nobody",
+        "room",
+        "sentence",
+        "short",
+        "some",
+        "spoken",
+        "start",
+        "than",
+        "that",
+        "their",
+        "them",
+        "then",
+        "there",
+        "they",
+        "this",
+        "turns",
+        "were",
+        "what",
+        "when",
+        "where",
+        "which",
+        "while",
+        "will",
+        "with",
+        "would",
+        "your",
+    ]
 )
 
 OPINIONS = {

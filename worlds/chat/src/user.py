@@ -55,9 +55,7 @@ class WAgent(Agent):
                 break
         if not heard and users > 1 and self.clock.now - self.heard_at > max_silence_seconds:
             self.heard_at = self.clock.now
-            self.stage(
-                f"Nobody has spoken for a while. Start a conversation about {self.rng.choice(TOPICS)}."
-            )
+            self.stage(f"Nobody has spoken for a while. Start a conversation about {self.rng.choice(TOPICS)}.")
         return True
 
     @action

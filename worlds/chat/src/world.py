@@ -55,9 +55,7 @@ class WWorld(World):
             action="connect_to_broadcaster",
             args={"role": "broadcaster"},
         )
-        behav.add_transit(
-            "waiting_handshake", "ready", action="connected", args={"handshake_completed": True}
-        )
+        behav.add_transit("waiting_handshake", "ready", action="connected", args={"handshake_completed": True})
         behav.add_transit("waiting_handshake", "init", action="disconnected", delay=5.0)
         behav.add_transit("ready", "init", action="disconnected", delay=5.0)
         behav.add_transit("ready", "message_sent", action="generate_and_send", args={"samples": 1})
