@@ -83,18 +83,14 @@ class CaseSurroundings(Surroundings):
 
 
 class Adapter:
-    def __init__(
-        self, agent: Any, clock: Any, emit: Any, wildcards: dict[str, Any] | None, known_agents: list[str]
-    ):
+    def __init__(self, agent: Any, clock: Any, emit: Any, wildcards: dict[str, Any] | None, known_agents: list[str]):
         self.agent = agent
         self.around = CaseSurroundings(clock, emit, known_agents)
         self.requests: dict[str, Interaction] = {}
         self._use(self._machine(wildcards))
 
     def _machine(self, wildcards: dict[str, Any] | None = None) -> HybridStateMachine:
-        return HybridStateMachine(
-            self.agent, wildcards, strict=False, decorated_only=False, surroundings=self.around
-        )
+        return HybridStateMachine(self.agent, wildcards, strict=False, decorated_only=False, surroundings=self.around)
 
     def _use(self, machine: HybridStateMachine) -> None:
         self.machine = self.around.machine = machine
@@ -110,11 +106,7 @@ class Adapter:
         if special is not None:
             await special(*args)
             return
-        if (
-            args
-            and isinstance(args[-1], dict)
-            and name.startswith(("add_state", "add_t", "add_g", "generate"))
-        ):
+        if args and isinstance(args[-1], dict) and name.startswith(("add_state", "add_t", "add_g", "generate")):
             getattr(self.machine, name)(**args[-1])
             return
         result = getattr(self.machine, name)(*args)

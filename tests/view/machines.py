@@ -23,9 +23,7 @@ def edge(action: str, goto: str, **on: Any) -> dict[str, Any]:
     return {"on": {"action": action, "action_kwargs": arguments, **fields}, "goto": goto}
 
 
-def state(
-    action: str | None = None, *, blocking: bool = True, wait: float = 0, **arguments: Any
-) -> dict[str, Any]:
+def state(action: str | None = None, *, blocking: bool = True, wait: float = 0, **arguments: Any) -> dict[str, Any]:
     return {
         "action": action,
         "action_kwargs": arguments,
@@ -306,9 +304,7 @@ ANIMAL_TEACHER = joined(
         "teacher",
         "init",
         {
-            "good": passing(
-                "suggest_badges_to_world", agent="<valid_cmp>", score=1.0, badge_type="completed"
-            ),
+            "good": passing("suggest_badges_to_world", agent="<valid_cmp>", score=1.0, badge_type="completed"),
             "promote": state(),
             "habilitate": state(),
             "goodbye": state(),
@@ -340,9 +336,7 @@ SOCIAL_STUDENT = machine(
             edge("subscribe", "listening_to_best_student", ready=False),
             edge("teach", "teacher_engaged", ready=False, max_duration=30, retry_timeout=9.9),
         ],
-        "finished_learning": [
-            edge("process", "teacher_engaged", ready=False, max_duration=30, retry_timeout=15)
-        ],
+        "finished_learning": [edge("process", "teacher_engaged", ready=False, max_duration=30, retry_timeout=15)],
         "listening_to_best_student": [
             edge("learn_from_student", "teacher_engaged", ready=False, max_duration=30, retry_timeout=9.9)
         ],
@@ -377,9 +371,7 @@ SOCIAL_TEACHER = joined(
             ],
             "best_found": [edge("social_round", "best_teaching")],
             "best_teaching": [edge("all_asks_done", "change_lecture")],
-            "finished_teaching": [
-                edge("send_disengage", "wait_for_disengagement", send_disconnection_too=True)
-            ],
+            "finished_teaching": [edge("send_disengage", "wait_for_disengagement", send_disconnection_too=True)],
             "wait_for_disengagement": [
                 edge("all_sent_completed", "init", action_name="disengage"),
                 edge("nop", "init", delay=60),

@@ -6,14 +6,10 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-names = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=40).filter(
-    lambda name: name != "all"
-)
+names = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=40).filter(lambda name: name != "all")
 """Names of states as a learner, or an enemy, might write them."""
 
-values = st.one_of(
-    st.none(), st.booleans(), st.integers(-99, 99), st.text(max_size=30), st.lists(st.text(max_size=9))
-)
+values = st.one_of(st.none(), st.booleans(), st.integers(-99, 99), st.text(max_size=30), st.lists(st.text(max_size=9)))
 
 
 @st.composite
@@ -25,9 +21,7 @@ def machines(draw: st.DrawFn) -> dict[str, Any]:
     def edge() -> dict[str, Any]:
         on = {
             "action": draw(st.sampled_from(["nop", "send", "process", "connect_by_role"])),
-            "action_kwargs": draw(
-                st.dictionaries(st.sampled_from(["role", "target", "samples"]), values, max_size=2)
-            ),
+            "action_kwargs": draw(st.dictionaries(st.sampled_from(["role", "target", "samples"]), values, max_size=2)),
             "ready": draw(st.booleans()),
             "delay": draw(st.sampled_from([0, 0, 5.0, "<wait>"])),
         }

@@ -27,9 +27,7 @@ ROSTER = [
 def test_an_image_carries_its_data() -> None:
     svg = machine_svg(USER)
     html = image_html(svg, 'the "user" machine <b>')
-    assert html.startswith(
-        '<img alt="the &quot;user&quot; machine &lt;b&gt;" src="data:image/svg+xml;base64,'
-    )
+    assert html.startswith('<img alt="the &quot;user&quot; machine &lt;b&gt;" src="data:image/svg+xml;base64,')
     assert b64decode(html.split("base64,")[1].split('"')[0]).decode() == svg
 
 

@@ -51,9 +51,7 @@ def test_the_same_machine_is_drawn_the_same_way() -> None:
 
 
 def test_a_chain_reads_straight_down() -> None:
-    spec = machine(
-        "walker", "a", {name: state() for name in "abc"}, {"a": [edge("go", "b")], "b": [edge("go", "c")]}
-    )
+    spec = machine("walker", "a", {name: state() for name in "abc"}, {"a": [edge("go", "b")], "b": [edge("go", "c")]})
     spots = layout_of(graph_of(spec)).spots
     middles = {spot.box.x + spot.box.w / 2 for spot in spots.values()}
     assert len(middles) == 1
@@ -87,9 +85,7 @@ def test_numbers_follow_the_evaluation_order() -> None:
 
 
 def test_without_teleports_the_others_keep_their_numbers() -> None:
-    spec = machine(
-        "r", "a", {"a": state()}, {"a": [edge("one", "b"), edge("two", "c")]}, {"a": [edge("tp", "b")]}
-    )
+    spec = machine("r", "a", {"a": state()}, {"a": [edge("one", "b"), edge("two", "c")]}, {"a": [edge("tp", "b")]})
     graph = graph_of(spec, teleports=False)
     assert [label.order for edge in graph.edges for label in edge.labels] == [1, 3]
     assert not any(edge.teleport for edge in graph.edges)
@@ -101,9 +97,7 @@ def test_labels_tell_arguments_and_times() -> None:
         "2. disconnected() [delay=5s]",
         "3. nop() [delay=15s]",
     ]
-    spec = machine(
-        "r", "a", {}, {"a": [edge("go", "b", retry_timeout="<t>", max_duration=3, high_priority=True)]}
-    )
+    spec = machine("r", "a", {}, {"a": [edge("go", "b", retry_timeout="<t>", max_duration=3, high_priority=True)]})
     assert labels_of(spec, "a")[0][1] == "1. go() [max=3s, retry=<t>, high priority]"
 
 
@@ -113,9 +107,7 @@ def test_states_named_only_by_transitions_exist_and_block() -> None:
 
 
 def test_edges_know_what_they_are_made_of() -> None:
-    spec = machine(
-        "r", "a", {}, {"a": [edge("asked", "b", ready=False)]}, {"a": [edge("tp", "b"), edge("t", "c")]}
-    )
+    spec = machine("r", "a", {}, {"a": [edge("asked", "b", ready=False)]}, {"a": [edge("tp", "b"), edge("t", "c")]})
     to_b, to_c = graph_of(spec).edges
     assert (to_b.ready, to_b.teleport) == (True, False)
     assert (to_c.ready, to_c.teleport) == (True, True)

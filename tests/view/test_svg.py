@@ -23,9 +23,7 @@ def parsed(svg: str) -> ElementTree.Element:
     root = ElementTree.fromstring(svg)
     for element in root.iter():
         assert element.tag.removeprefix(SVG) in DRAWN
-        assert not any(
-            name.startswith("on") or "href" in name or name in {"style", "id"} for name in element.attrib
-        )
+        assert not any(name.startswith("on") or "href" in name or name in {"style", "id"} for name in element.attrib)
         assert not any("url(" in value for value in element.attrib.values())
     assert root.get("role") == "img"
     assert root[0].tag == SVG + "title"
@@ -66,15 +64,12 @@ def test_the_same_picture_every_time() -> None:
 
 def test_now_and_in_the_middle_are_told_apart_without_colour() -> None:
     idle, now, middle = (
-        parsed(machine_svg(USER, **state))
-        for state in ({}, {"current": "ready"}, {"current": "ready", "limbo": True})
+        parsed(machine_svg(USER, **state)) for state in ({}, {"current": "ready"}, {"current": "ready", "limbo": True})
     )
     assert not any("now" in word for word in words(idle))
     assert "now in ready" in words(now) and "now" in words(now)
     assert "in the middle of an action of ready" in words(middle)
-    assert (
-        len({re.sub(r"#\w+", "", ElementTree.tostring(each).decode()) for each in (idle, now, middle)}) == 3
-    )
+    assert len({re.sub(r"#\w+", "", ElementTree.tostring(each).decode()) for each in (idle, now, middle)}) == 3
 
 
 def test_highlighting_moves_nothing() -> None:

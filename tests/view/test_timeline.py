@@ -86,13 +86,8 @@ def test_one_request_to_many_is_one_arrow_each() -> None:
 
 def test_arrows_that_arrive_together_have_their_own_lines() -> None:
     trace: list[Record] = [RoleSet(0, 0.0, name, "user", "init") for name in ("Dee", "Ada", "Ben", "Cid")]
-    trace += [
-        Pushed(1, 1.0, "Dee", owner, "voice", 0, value=f"of {owner}") for owner in ("Ada", "Ben", "Cid")
-    ]
-    ends = {
-        arrow.get("d", "").split("T")[1].split("H")[0].split()[1]
-        for arrow in arrows(parsed(timeline_svg(trace)))
-    }
+    trace += [Pushed(1, 1.0, "Dee", owner, "voice", 0, value=f"of {owner}") for owner in ("Ada", "Ben", "Cid")]
+    ends = {arrow.get("d", "").split("T")[1].split("H")[0].split()[1] for arrow in arrows(parsed(timeline_svg(trace)))}
     assert len(ends) == 3
 
 

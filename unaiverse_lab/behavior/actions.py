@@ -52,9 +52,7 @@ def action(method: F | None = None, *, outside: bool = False) -> F | Callable[[F
 def _marked(method: F, outside: bool) -> F:
     if not inspect.iscoroutinefunction(method):
         name = getattr(method, "__qualname__", repr(method))
-        raise TypeError(
-            f"an action is an 'async def' method: write 'async def {name.rsplit('.', 1)[-1]}(self, ...)'"
-        )
+        raise TypeError(f"an action is an 'async def' method: write 'async def {name.rsplit('.', 1)[-1]}(self, ...)'")
     marked: Any = method
     if method.__name__ != "send" and _names_peers_or_streams(method):
         marked = _resolving(method)
@@ -104,9 +102,7 @@ class ActionSpec:
                 self.takes_interaction = True
                 continue
             if parameter.name in TIMES or (parameter.name == "action_kwargs" and name != "send"):
-                raise BehaviorError(
-                    f"action {name!r} has a parameter {parameter.name!r}: that name is reserved"
-                )
+                raise BehaviorError(f"action {name!r} has a parameter {parameter.name!r}: that name is reserved")
             self.params.append(parameter.name)
             if parameter.default is parameter.empty:
                 self.required.append(parameter.name)
@@ -142,7 +138,8 @@ def action_names(agent: object, decorated_only: bool = True) -> list[str]:
 
 def definition_line(agent: object, name: str) -> tuple[str | None, str | None]:
     """Where an action is written: ``("file:line", "async def ...")``."""
-    code = getattr(inspect.unwrap(getattr(agent, name, None)), "__code__", None)
+    function: Any = getattr(agent, name, None)
+    code = getattr(inspect.unwrap(function), "__code__", None)
     if code is None:
         return None, None
     line: int = code.co_firstlineno
@@ -169,9 +166,7 @@ def spec_of(agent: object, name: str, decorated_only: bool = True) -> ActionSpec
     if not callable(function):
         raise BehaviorError(f"{cls.__name__}.{name} is not an action: it is not a method")
     if not inspect.iscoroutinefunction(function):
-        raise BehaviorError(
-            f"{cls.__name__}.{name} cannot be an action: write it as 'async def {name}(self, ...)'"
-        )
+        raise BehaviorError(f"{cls.__name__}.{name} cannot be an action: write it as 'async def {name}(self, ...)'")
     if decorated_only and not getattr(function, "_is_action", False):
         raise BehaviorError(f"{cls.__name__}.{name} is not an action: put '@action' above its definition")
     spec = ActionSpec(name, function)

@@ -178,9 +178,7 @@ class Interpreter:
                 if source != target:
                     left.announced = False
                 if run.interaction is None:
-                    around.record(
-                        Moved(clock.tick, clock.now, around.name, source, edge.name, target, edge.order)
-                    )
+                    around.record(Moved(clock.tick, clock.now, around.name, source, edge.name, target, edge.order))
                 else:
                     self._serve(run, run.interaction)
                 if self.show_action_completion:
@@ -387,9 +385,7 @@ class Interpreter:
         if error is not None:
             self._raised(error, run)
         run.step -= 1
-        if (interaction is not None and interaction.held) or (
-            run.step >= 0 if multi else edge.retry_timeout > 0
-        ):
+        if (interaction is not None and interaction.held) or (run.step >= 0 if multi else edge.retry_timeout > 0):
             self._record_try(run, "again")
             return AGAIN
         self._record_try(run, "raised" if error is not None else "failed")
@@ -530,15 +526,11 @@ class Interpreter:
             for edge in group:
                 if edge.same_as(request.action_name or "", request.action_kwargs):
                     if not edge.accepts_requests:
-                        raise Refused(
-                            f"the action {edge.name!r} does not accept requests in state {source!r}"
-                        )
+                        raise Refused(f"the action {edge.name!r} does not accept requests in state {source!r}")
                     return edge
                 named = named or edge.name == request.action_name
         if named:
-            raise Refused(
-                f"the action {request.action_name!r} in state {source!r} does not take these arguments"
-            )
+            raise Refused(f"the action {request.action_name!r} in state {source!r} does not take these arguments")
         raise Refused(f"there is no action {request.action_name!r} in state {source!r}")
 
     def queue_request(self, edge: Transition, request: Interaction) -> None:

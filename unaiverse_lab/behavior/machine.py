@@ -127,9 +127,7 @@ class HybridStateMachine(Interpreter):
             self._bind(call, f"state {state!r}")
         wait = _seconds(waiting_time or 0.0, f"state {state!r}")
         if isinstance(wait, str):
-            raise BehaviorError(
-                f"waiting_time is a number of seconds, not {wait!r}", where=f"state {state!r}"
-            )
+            raise BehaviorError(f"waiting_time is a number of seconds, not {wait!r}", where=f"state {state!r}")
         known = self.machine.states.get(state)
         if known is None:
             self.machine.add_state(
@@ -228,9 +226,7 @@ class HybridStateMachine(Interpreter):
             edge.ready = not edge.spec.takes_interaction
         for known in self.machine.transitions.get(from_state, {}).get(to_state, ()):
             if known.equals(edge):
-                raise BehaviorError(
-                    f"the transition by {action!r} with these arguments is there already", where=place
-                )
+                raise BehaviorError(f"the transition by {action!r} with these arguments is there already", where=place)
         for name in (from_state, to_state):
             if name not in self.machine.states:
                 self.add_state(name)
@@ -601,9 +597,7 @@ class HybridStateMachine(Interpreter):
             BehaviorError: there is no such state.
         """
         if to_state not in self.machine.states:
-            raise BehaviorError(
-                f"there is no state {to_state!r}.{did_you_mean(to_state, self.machine.states)}"
-            )
+            raise BehaviorError(f"there is no state {to_state!r}.{did_you_mean(to_state, self.machine.states)}")
         source = self.state or self.limbo_state or ""
         self._abandon()
         await self.agent.nop()
@@ -614,9 +608,7 @@ class HybridStateMachine(Interpreter):
         self.prev_state, self.state, self.limbo_state = source, to_state, None
         self._last_completed = "nop"
         clock = self.surroundings.clock
-        self.surroundings.record(
-            Moved(clock.tick, clock.now, self.surroundings.name, source, "nop", to_state, edge=-1)
-        )
+        self.surroundings.record(Moved(clock.tick, clock.now, self.surroundings.name, source, "nop", to_state, edge=-1))
         self.surroundings.wake()
         return 0
 
@@ -639,9 +631,7 @@ class HybridStateMachine(Interpreter):
         self.policy = policy
         self.surroundings.wake()
 
-    def set_policy_filter(
-        self, policy_filter: FilterFunction | None, opts: dict[str, Any] | None = None
-    ) -> None:
+    def set_policy_filter(self, policy_filter: FilterFunction | None, opts: dict[str, Any] | None = None) -> None:
         """Use a filter: it confirms, replaces or vetoes each choice of the policy; ``opts`` is cleared."""
         self.policy_filter = policy_filter
         self.policy_filter_opts = opts if opts is not None else {}
@@ -757,9 +747,7 @@ class HybridStateMachine(Interpreter):
         source = state or self.state or self.limbo_state
         for edge in self.machine.edges_from(source) if source is not None else ():
             args = ", ".join(f"{name}={value!r}" for name, value in edge.args.items())
-            print(
-                f"{edge.order + 1}. {edge.name}({args}) -> {edge.target}{'' if edge.ready else ' (on request)'}"
-            )
+            print(f"{edge.order + 1}. {edge.name}({args}) -> {edge.target}{'' if edge.ready else ' (on request)'}")
 
 
 def _auto_message(mark: str, name: str, msg: str | None, force: bool) -> str | None:
@@ -775,7 +763,5 @@ def _seconds(value: Any, place: str) -> Times:
             return value
         value = float(value)
     if isinstance(value, bool) or not isinstance(value, int | float) or value != value:
-        raise BehaviorError(
-            f"a time is a number of seconds or a text with a wildcard, not {value!r}", where=place
-        )
+        raise BehaviorError(f"a time is a number of seconds or a text with a wildcard, not {value!r}", where=place)
     return max(0.0, float(value))

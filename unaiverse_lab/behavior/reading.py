@@ -151,17 +151,13 @@ def _decode(text: str, strict: bool) -> Any:
         if strict and len(found) < len(pairs):
             names = [name for name, _ in pairs]
             double = next(name for name in names if names.count(name) > 1)
-            raise BehaviorError(
-                f"the key {double!r} appears twice: the first one would be lost", where=double
-            )
+            raise BehaviorError(f"the key {double!r} appears twice: the first one would be lost", where=double)
         return found
 
     try:
         return json.loads(text, object_pairs_hook=unique)
     except json.JSONDecodeError as error:
-        raise BehaviorError(
-            f"not valid JSON: {error.msg} (line {error.lineno}, column {error.colno})"
-        ) from None
+        raise BehaviorError(f"not valid JSON: {error.msg} (line {error.lineno}, column {error.colno})") from None
 
 
 def _checked(content: dict[str, Any]) -> MachineData:
@@ -175,9 +171,7 @@ def _checked(content: dict[str, Any]) -> MachineData:
     states = {name: _convert(data, StateData, f"states.{name}") for name, data in content["states"].items()}
     for name, state in states.items():
         if name == "all":
-            raise BehaviorError(
-                "'all' stands for every state and cannot be the name of one", where="states.all"
-            )
+            raise BehaviorError("'all' stands for every state and cannot be the name of one", where="states.all")
         _check_time(state.time_to_wait_before_acting, f"states.{name}.time_to_wait_before_acting")
     if head.initial_state not in states:
         raise BehaviorError(
@@ -197,12 +191,9 @@ def _checked(content: dict[str, Any]) -> MachineData:
                     where=f"{section}.{source}",
                 )
             if not isinstance(edges, list):
-                raise BehaviorError(
-                    f"expected a list [...], not {_shown(edges)}", where=f"{section}.{source}"
-                )
+                raise BehaviorError(f"expected a list [...], not {_shown(edges)}", where=f"{section}.{source}")
             sections[section][source] = [
-                _checked_edge(edge, f"{section}.{source}[{index}]", states)
-                for index, edge in enumerate(edges)
+                _checked_edge(edge, f"{section}.{source}[{index}]", states) for index, edge in enumerate(edges)
             ]
     return MachineData(machine=head, states=states, **sections)
 
@@ -281,9 +272,7 @@ def _tolerated(content: dict[str, Any]) -> MachineData:
     options = {name: bool(head["options"].get(name, False)) for name in OptionsData.__struct_fields__}
     sections = {
         section: {
-            source: [
-                _tolerated_edge(edge, f"{section}.{source}[{index}]") for index, edge in enumerate(edges)
-            ]
+            source: [_tolerated_edge(edge, f"{section}.{source}[{index}]") for index, edge in enumerate(edges)]
             for source, edges in (content.get(section) or {}).items()
         }
         for section in ("transitions", "teleports")

@@ -116,10 +116,7 @@ def _transpose(rows: list[list[Item]]) -> None:
 
 def _inversions(left: Item, right: Item) -> int:
     return sum(
-        one > other
-        for above in (True, False)
-        for one in _places(left, above)
-        for other in _places(right, above)
+        one > other for above in (True, False) for one in _places(left, above) for other in _places(right, above)
     )
 
 

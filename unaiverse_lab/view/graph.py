@@ -86,9 +86,7 @@ def graph_of(machine: Mapping[str, Any], teleports: bool = True) -> Graph:
     Raises:
         KeyError: a required key is missing (``initial_state``, an edge's ``on``, ``action`` or ``goto``).
     """
-    leaving: dict[str, dict[str, list[tuple[Mapping[str, Any], bool]]]] = {
-        name: {} for name in machine["states"]
-    }
+    leaving: dict[str, dict[str, list[tuple[Mapping[str, Any], bool]]]] = {name: {} for name in machine["states"]}
     for source, target, on, teleport in _declared(machine, leaving):
         leaving.setdefault(source, {}).setdefault(target, []).append((on, teleport))
         leaving.setdefault(target, {})
@@ -119,9 +117,7 @@ def machine_text(machine: Mapping[str, Any], teleports: bool = True) -> str:
             f"does {node.detail}" if node.detail else "",
         ]
         lines.append(node.name + "".join(f", {trait}" for trait in traits if trait))
-        leaving = [
-            (label, edge.target) for edge in graph.edges if edge.source == node.name for label in edge.labels
-        ]
+        leaving = [(label, edge.target) for edge in graph.edges if edge.source == node.name for label in edge.labels]
         for label, target in leaving:
             marks = f"{'' if label.ready else ' (on request)'}{' (teleport)' if label.teleport else ''}"
             lines.append(f"  {label.text}{marks} -> {target}")

@@ -157,9 +157,7 @@ class _Drawing:
         for name in sorted(self.rank, key=self.rank.__getitem__):
             titles, details = self.texts[name]
             ends = [
-                self.rank[edge.source] + self.rank[edge.target]
-                for edge in paths
-                if name in (edge.source, edge.target)
+                self.rank[edge.source] + self.rank[edge.target] for edge in paths if name in (edge.source, edge.target)
             ]
             down = sum(end > 2 * self.rank[name] for end in ends)
             ports = max(down, len(ends) - down)

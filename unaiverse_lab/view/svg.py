@@ -50,10 +50,7 @@ def machine_svg(
         text_at(30 + text_width(heading, 16), 25, caption, f'fill="{FAINT}"') if caption else "",
         f'<g transform="translate({(width - drawing.width) / 2:.1f} {_HEAD})">',
         *map(_path, drawing.routes),
-        *(
-            _state(spot, name == graph.initial, name == current, limbo)
-            for name, spot in drawing.spots.items()
-        ),
+        *(_state(spot, name == graph.initial, name == current, limbo) for name, spot in drawing.spots.items()),
         *map(_words, drawing.routes),
         f'</g><g transform="translate(18 {_HEAD + drawing.height + 12:.1f})" font-size="10" fill="{FAINT}">',
         legend,
@@ -66,9 +63,7 @@ def machine_svg(
 def _path(route: Route) -> str:
     (x, y), *rest = route.curve
     pieces = zip(rest[::3], rest[1::3], rest[2::3], strict=True)
-    data = f"M{x:.1f} {y:.1f}" + "".join(
-        "C" + " ".join(f"{a:.1f} {b:.1f}" for a, b in piece) for piece in pieces
-    )
+    data = f"M{x:.1f} {y:.1f}" + "".join("C" + " ".join(f"{a:.1f} {b:.1f}" for a, b in piece) for piece in pieces)
     dashes = "" if route.edge.ready else ' stroke-dasharray="5 4"'
     return (
         f'<g opacity="{_opacity(route.edge.teleport)}">'
@@ -114,9 +109,7 @@ def _state(spot: Spot, initial: bool, current: bool, limbo: bool) -> str:
     return f'<g text-anchor="middle">{"".join(parts)}</g>'
 
 
-def _shape(
-    x: float, y: float, w: float, h: float, blocking: bool, initial: bool, current: bool, limbo: bool
-) -> str:
+def _shape(x: float, y: float, w: float, h: float, blocking: bool, initial: bool, current: bool, limbo: bool) -> str:
     radius = 4 if blocking else min(h / 2, 17)
     fill = _LIT if current and not limbo else _FILLED if blocking else _HOLLOW
     stroke = f'stroke="{ACCENT if current else INK}" stroke-width="{2.6 if current else 1.3}"'
@@ -135,9 +128,7 @@ def _shape(
 
 def _mark(x: float, y: float, limbo: bool) -> str:
     """Return the sign of the current state: a disc, half empty in the middle of an action."""
-    disc = (
-        f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4.5" fill="{"#fff" if limbo else ACCENT}" stroke="{ACCENT}"/>'
-    )
+    disc = f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4.5" fill="{"#fff" if limbo else ACCENT}" stroke="{ACCENT}"/>'
     half = f'<path d="M{x:.1f} {y - 4.5:.1f}a4.5 4.5 0 0 0 0 9z" fill="{ACCENT}"/>'
     return disc + half if limbo else disc
 

@@ -69,10 +69,7 @@ def records_text(records: Iterable[Record], last: int = 10) -> str:
 
 def table_html(records: Iterable[Record], last: int = 10) -> str:
     """Return the ``last`` records as an HTML table that says the same in a notebook never trusted."""
-    rows = [
-        (str(record.tick), _time(record), record.node, sentence(record))
-        for record in deque(records, maxlen=last)
-    ]
+    rows = [(str(record.tick), _time(record), record.node, sentence(record)) for record in deque(records, maxlen=last)]
     return html_table(("tick", "t", "node", "what happened"), rows)
 
 
@@ -93,9 +90,7 @@ def columns(head: Sequence[str], rows: Iterable[Sequence[str]], right: int = 0) 
 def html_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """Return a plain HTML table, everything in it escaped."""
     top = "".join(f"<th>{escaped(cell)}</th>" for cell in head)
-    lines = (
-        "<tr>" + "".join(f"<td>{escaped(one_line(cell))}</td>" for cell in row) + "</tr>" for row in rows
-    )
+    lines = ("<tr>" + "".join(f"<td>{escaped(one_line(cell))}</td>" for cell in row) + "</tr>" for row in rows)
     return f"<table><thead><tr>{top}</tr></thead><tbody>{''.join(lines)}</tbody></table>"
 
 
@@ -178,9 +173,7 @@ def _(record: Forced) -> str:
 
 @sentence.register
 def _(record: Met) -> str:
-    return _said(
-        record, f"{_MEETINGS.get(record.stage, record.stage)} {record.peer}{_because(record.reason)}"
-    )
+    return _said(record, f"{_MEETINGS.get(record.stage, record.stage)} {record.peer}{_because(record.reason)}")
 
 
 @sentence.register
@@ -188,9 +181,7 @@ def _(record: Sent) -> str:
     targets = ", ".join(record.targets) or "nobody"
     if record.action is None:
         return _said(record, f"sent data to {targets} ({record.uuid})")
-    return _said(
-        record, f"asked {targets} to {clipped(call_text(record.action, record.args), 120)} ({record.uuid})"
-    )
+    return _said(record, f"asked {targets} to {clipped(call_text(record.action, record.args), 120)} ({record.uuid})")
 
 
 @sentence.register
@@ -205,9 +196,7 @@ def _(record: Requested) -> str:
 @sentence.register
 def _(record: Completed) -> str:
     what = record.action or "an exchange of data"
-    peer = (
-        "" if record.peer is None else f" {'asked of' if record.side == 'sent' else 'asked by'} {record.peer}"
-    )
+    peer = "" if record.peer is None else f" {'asked of' if record.side == 'sent' else 'asked by'} {record.peer}"
     end = "completed" if record.reason == "ok" else f"ended without success, {record.reason}"
     detail = f" ({record.detail})" if record.detail else ""
     return _said(record, f"sees {what}{peer} {end}{detail} ({record.uuid})")

@@ -146,9 +146,7 @@ def _pushes(trace: Sequence[Record]) -> Iterator[_Arrow]:
             yield _Arrow(record.owner, record.node, record.tick, record.tick, words, data=True)
 
 
-def _visit(
-    trace: Iterable[Record], rows: Mapping[int, _Row], machines: Mapping[str, Mapping[str, Any]]
-) -> None:
+def _visit(trace: Iterable[Record], rows: Mapping[int, _Row], machines: Mapping[str, Mapping[str, Any]]) -> None:
     """Write in each row the states that each node was in during that tick, in order."""
     stays: dict[str, dict[int, tuple[list[str], str | None]]] = {}
     for record in trace:
@@ -188,16 +186,12 @@ def _move(record: Record, states: Mapping[str, Any]) -> tuple[str | None, str | 
 class _Picture:
     """Places rows and lanes, and draws them."""
 
-    def __init__(
-        self, lanes: list[str], rows: dict[int, _Row], arrows: list[_Arrow], trace: list[Record]
-    ) -> None:
+    def __init__(self, lanes: list[str], rows: dict[int, _Row], arrows: list[_Arrow], trace: list[Record]) -> None:
         self.lanes = {name: index for index, name in enumerate(lanes)}
         self.rows = rows
         self.arrows = arrows
         self.faults = [record for record in trace if isinstance(record, Fault) and record.tick in rows]
-        names = dict.fromkeys(
-            state for row in rows.values() for states in row.visits.values() for state in states
-        )
+        names = dict.fromkeys(state for row in rows.values() for states in row.visits.values() for state in states)
         self.tints = {state: TINTS[index % len(TINTS)] for index, state in enumerate(names)}
         widest = max((text_width(name, 11) for name in (*names, *lanes)), default=0.0)
         self.lane = min(max(widest + 16, 70), 150)
@@ -225,8 +219,7 @@ class _Picture:
         used: dict[tuple[int, int], int] = defaultdict(int)
         for arrow in self.arrows:
             gaps = [
-                (arrow.arrived, gap)
-                for gap in range(*sorted((self.lanes[arrow.source], self.lanes[arrow.target])))
+                (arrow.arrived, gap) for gap in range(*sorted((self.lanes[arrow.source], self.lanes[arrow.target])))
             ]
             arrow.slot = max(used[gap] for gap in gaps)
             free = arrow.slot + 1 + arrow.failed
