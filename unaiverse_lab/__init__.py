@@ -60,7 +60,34 @@ _HOMES = {
     "run_synch": "runtime.launch",
 }
 
-__all__ = [*sorted(_HOMES), "__version__"]
+__all__ = [
+    "Agent",
+    "CompletionReason",
+    "Custom",
+    "DataProps",
+    "Human",
+    "HybridStateMachine",
+    "Identity",
+    "Interaction",
+    "Node",
+    "NodeProfile",
+    "NodeSynchronizer",
+    "PolicyFilterDelayAction",
+    "PolicyHumanLikeDelay",
+    "ScriptedHuman",
+    "Session",
+    "Stats",
+    "Stream",
+    "StreamType",
+    "Trace",
+    "World",
+    "action",
+    "gallery",
+    "lint",
+    "load",
+    "load_trace",
+    "run_synch",
+]
 
 
 def __getattr__(name: str) -> Any:

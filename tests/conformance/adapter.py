@@ -9,7 +9,7 @@ from typing import Any
 
 from unaiverse_lab.agents.interactions import InteractionManager
 from unaiverse_lab.behavior import HybridStateMachine
-from unaiverse_lab.behavior.interpreter import Refused
+from unaiverse_lab.behavior.requests import Refused
 from unaiverse_lab.behavior.surroundings import Surroundings
 from unaiverse_lab.core.interaction import CompletionReason, Interaction
 from unaiverse_lab.core.records import Moved, Said, Tried

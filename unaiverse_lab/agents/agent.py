@@ -15,7 +15,7 @@ class Agent(WorkActions, DiscoveryActions, GovernanceActions):
     """A member of a world: a processor with streams, peers, and the state machine of its role.
 
     See :class:`~unaiverse_lab.agents.base.AgentBase` for the arguments. A role is a subclass with ``@action`` methods:
-    when the world gives the agent a role, the agent becomes an instance of the class of that role, keeping its identity.
+    when the world gives the agent a role, the agent becomes an instance of that role's class, keeping its identity.
     """
 
     # ------------------------------------------------------------------ hooks

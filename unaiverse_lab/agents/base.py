@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable
 from typing import Any
 
 from unaiverse_lab.agents.interactions import InteractionManager
@@ -14,13 +13,10 @@ from unaiverse_lab.agents.surroundings import AgentSurroundings
 from unaiverse_lab.behavior import HybridStateMachine
 from unaiverse_lab.behavior.policy import FilterFunction
 from unaiverse_lab.core.clock import Clock
-from unaiverse_lab.core.envelope import Body
 from unaiverse_lab.core.errors import LabError, NotInWorld
 from unaiverse_lab.core.interaction import SYSTEM_UUID, Interaction
 from unaiverse_lab.core.ordered import OrderedSet
 from unaiverse_lab.core.profile import NodeProfile
-from unaiverse_lab.core.records import Record
-from unaiverse_lab.core.roles import RoleTable
 from unaiverse_lab.data.processors import Human, Identity, ScriptedHuman
 from unaiverse_lab.data.props import StreamType
 from unaiverse_lab.data.streams import Stream, StreamProxy

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from unaiverse_lab.behavior.interpreter import NEVER, Interpreter, Refused
+from unaiverse_lab.behavior.interpreter import NEVER, Interpreter
+from unaiverse_lab.behavior.requests import Refused
 from unaiverse_lab.core.clock import Clock
 from unaiverse_lab.core.interaction import CompletionReason, Interaction, Status
 
@@ -35,7 +36,7 @@ class Owner(Protocol):
 class InteractionManager:
     """Tracks the interactions sent and received; at most ``max_interactions`` live ones.
 
-    ``sent`` and ``received`` map uuid -> interaction while it lives; ``just_completed`` holds those that ended in this tick.
+    ``sent`` and ``received`` map uuid -> interaction while it lives; ``just_completed`` holds what ended in this tick.
     """
 
     def __init__(self, owner: Owner, max_interactions: int = MAX_INTERACTIONS) -> None:
@@ -75,7 +76,7 @@ class InteractionManager:
         """Take in a request (or a data push) of a peer: registered and queued, or neither.
 
         Raises:
-            Refused: unknown requester, no transition that could serve it, too many live interactions, streams that do not fit.
+            Refused: unknown requester, no transition that could serve it, too many live interactions, unfit streams.
         """
         if not self.owner.knows(interaction.requester):
             raise Refused("you are not among the agents I know")

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from unaiverse_lab.agents.streaming import Streaming
-from unaiverse_lab.behavior.interpreter import Refused
+from unaiverse_lab.behavior.requests import Refused
 from unaiverse_lab.core.envelope import (
     AgentApproval,
     AgentRefusal,
@@ -272,7 +272,8 @@ class Messaging(Streaming):
         where = request.from_state or self.behav.get_state_name(consider_limbo=True)
         link.record(
             Requested(
-                self.clock.tick, self.clock.now, link.name, request.uuid, sender, request.action_name, where, accepted, reason
+                self.clock.tick, self.clock.now, link.name, request.uuid, sender, request.action_name, where,
+                accepted, reason,
             )
         )  # fmt: skip
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from unaiverse_lab.agents.base import PROCESSOR_IN, PROCESSOR_OUT, AgentBase
-from unaiverse_lab.behavior.interpreter import Refused
+from unaiverse_lab.behavior.requests import Refused
 from unaiverse_lab.core.envelope import StreamSample
 from unaiverse_lab.core.errors import StreamError, did_you_mean
 from unaiverse_lab.core.interaction import Interaction

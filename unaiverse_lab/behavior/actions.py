@@ -83,7 +83,7 @@ def _resolving(method: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable
 class ActionSpec:
     """What the signature of an action says: parameters in order, defaults, what it must be given."""
 
-    __slots__ = ("allowed", "defaults", "name", "outside", "params", "required", "takes_interaction")
+    __slots__ = ("allowed", "defaults", "name", "outside", "own", "params", "required", "takes_interaction")
 
     def __init__(self, name: str, function: Callable[..., Any]) -> None:
         self.name = name
@@ -108,7 +108,8 @@ class ActionSpec:
                 self.required.append(parameter.name)
             else:
                 self.defaults[parameter.name] = parameter.default
-        self.allowed = frozenset(self.params) | FIELD_NAMES
+        self.own = frozenset(self.params)
+        self.allowed = self.own | FIELD_NAMES
 
     def check_args(self, args: dict[str, Any]) -> None:
         """Refuse arguments the action cannot take.

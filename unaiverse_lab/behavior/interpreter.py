@@ -12,6 +12,7 @@ from typing import Any
 from unaiverse_lab.behavior.actions import definition_line
 from unaiverse_lab.behavior.model import Call, Machine, State, Transition, substitute, substitute_text
 from unaiverse_lab.behavior.policy import Candidate, FilterFunction, PolicyFunction, policy_default
+from unaiverse_lab.behavior.requests import find_edge
 from unaiverse_lab.behavior.surroundings import Surroundings
 from unaiverse_lab.core.errors import BehaviorError
 from unaiverse_lab.core.faults import fault
@@ -84,6 +85,7 @@ class Interpreter:
         self.show_action_request_info = False
         self.max_transitions = MAX_TRANSITIONS
         self.reason: str | None = None
+        self.checked = False
         self._welcomed = False
         self._run: Run | None = None
         self._simple = Run("", [])
@@ -102,6 +104,8 @@ class Interpreter:
         Raises:
             BehaviorError: a time of the machine still is an unresolved wildcard.
         """
+        if not self.checked:
+            self._check()
         before = self.state
         origin = self.limbo_state if before is None else before
         around = self.surroundings
@@ -200,11 +204,9 @@ class Interpreter:
         """When the machine could next do something: a time, 0 for the next tick, infinity if only when woken."""
         if not self.enabled:
             return NEVER
-        if self._run is not None or self._requests:
-            return 0.0
         name = self.state
-        if name is None:
-            return NEVER
+        if self._run is not None or name is None or any(edge.source == name for edge in self._requests):
+            return 0.0 if self._run is not None or name is not None else NEVER
         state = self.machine.states[name]
         entered = state.entered_at
         if entered is None or state.action is not None:
@@ -217,6 +219,16 @@ class Interpreter:
                     return 0.0
                 soonest = min(soonest, entered + wait)
         return soonest
+
+    def _check(self) -> None:
+        """Refuse to run a machine with values still to be filled in."""
+        missing = self.machine.unresolved()
+        if missing:
+            raise BehaviorError(
+                f"the machine cannot run: {'; '.join(missing)}. "
+                "Give the wildcards their values with add_wildcards(...) and apply_wildcards()"
+            )
+        self.checked = True
 
     # ------------------------------------------------------------------ transitions
 
@@ -254,20 +266,11 @@ class Interpreter:
         waiting = stay < state.waiting_time
         found = []
         for edge in edges:
-            delay = edge.delay
-            if delay != 0.0 and self._is_delayed(delay, stay):
+            if stay <= edge.delay > 0:
                 continue
             if (edge.ready and not waiting) or (requests and self._doable(edge)):
                 found.append(edge)
         return found
-
-    def _is_delayed(self, delay: float | str, stay: float) -> bool:
-        if isinstance(delay, str):
-            raise self._times_missing()
-        return stay <= delay
-
-    def _times_missing(self) -> BehaviorError:
-        return BehaviorError("times without a value: " + "; ".join(self.machine.unresolved_times()))
 
     def _doable(self, edge: Transition) -> list[Interaction]:
         is_doable = self.surroundings.is_doable
@@ -348,19 +351,13 @@ class Interpreter:
             interaction.status = Status.RUNNING
         if edge.msg is not None and run.step < 0:
             self._show(edge, interaction)
-        try:
-            if run.started_at is None:
-                run.started_at = self.surroundings.clock.now
-                if edge.retry_timeout > 0 and not multi:
-                    run.retry_from = run.started_at
-            elif self._timed_out(run, multi):
-                self._record_try(run, "timeout")
-                return DONE if multi and run.step >= 0 else FAILED
-        except TypeError:
-            if not self.machine.unresolved_times():
-                raise
-            self.state, self.limbo_state, self._run = run.source, None, None
-            raise self._times_missing() from None
+        if run.started_at is None:
+            run.started_at = self.surroundings.clock.now
+            if edge.retry_timeout > 0 and not multi:
+                run.retry_from = run.started_at
+        elif self._timed_out(run, multi):
+            self._record_try(run, "timeout")
+            return DONE if multi and run.step >= 0 else FAILED
         if multi and run.step >= 0 and not self.surroundings.has_fresh_data(interaction):  # type: ignore[arg-type]
             return AGAIN
         run.step += 1
@@ -381,7 +378,7 @@ class Interpreter:
             self._record_try(run, "step")
             return AGAIN
         if error is None and result is None:
-            error = BehaviorError(f"the action {edge.name!r} returned None: return True or False")
+            error = returned_nothing(edge.name)
         if error is not None:
             self._raised(error, run)
         run.step -= 1
@@ -470,6 +467,8 @@ class Interpreter:
         except Exception as error:
             result = False
             self._fault(error, state.name, call.name)
+        if result is None:
+            self._fault(returned_nothing(call.name), state.name, call.name)
         self._in_state = None
         clock = self.surroundings.clock
         self.surroundings.record(
@@ -511,27 +510,7 @@ class Interpreter:
         Raises:
             Refused: there is none; the message says why.
         """
-        source = request.from_state or self.state or self.limbo_state
-        machine = self.machine
-        if source not in machine.states:
-            raise Refused(f"there is no state {source!r}")
-        targets = machine.transitions[source]
-        if request.to_state is not None and request.to_state not in targets:
-            raise Refused(f"no transition leads from {source!r} to {request.to_state!r}")
-        if request.num_steps == 0:
-            raise Refused("num_steps is 0: nothing to do")
-        groups = targets.values() if request.to_state is None else [targets[request.to_state]]
-        named = False
-        for group in groups:
-            for edge in group:
-                if edge.same_as(request.action_name or "", request.action_kwargs):
-                    if not edge.accepts_requests:
-                        raise Refused(f"the action {edge.name!r} does not accept requests in state {source!r}")
-                    return edge
-                named = named or edge.name == request.action_name
-        if named:
-            raise Refused(f"the action {request.action_name!r} in state {source!r} does not take these arguments")
-        raise Refused(f"there is no action {request.action_name!r} in state {source!r}")
+        return find_edge(self.machine, request.from_state or self.state or self.limbo_state, request)
 
     def queue_request(self, edge: Transition, request: Interaction) -> None:
         """Put a request at the end of an edge's queue; the same request again replaces itself, unless it is running."""
@@ -594,7 +573,7 @@ class Interpreter:
     def _fault(self, error: Exception, state: str | None, action: str) -> None:
         around = self.surroundings
         found = fault(error, around.clock, around.name, state, action)
-        if found.where is None and self._run is not None:
+        if found.where is None:
             found.where, found.code = definition_line(self.agent, action)
         around.record(found)
 
@@ -618,5 +597,6 @@ class Interpreter:
         )
 
 
-class Refused(Exception):
-    """A request cannot be served; the text is the reason sent to the requester."""
+def returned_nothing(action: str) -> BehaviorError:
+    """An action ended without saying whether it succeeded."""
+    return BehaviorError(f"the action {action!r} returned None: return True or False")

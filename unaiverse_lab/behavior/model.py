@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, TypeVar
 
 from unaiverse_lab.behavior.actions import ActionSpec
 
@@ -31,13 +30,15 @@ class Call:
 
     def bind(self, spec: ActionSpec | None) -> None:
         """Split the arguments between the method and the interaction, as the signature says."""
-        self.spec = spec if spec is not None else self.spec
+        self.spec = spec = spec if spec is not None else self.spec
         self.given = self.args
         self.fields: dict[str, Any] = {}
-        if self.spec is not None:
-            params = self.spec.params
-            self.given = {name: value for name, value in self.args.items() if name in params}
-            self.fields = {name: value for name, value in self.args.items() if name not in params}
+        if spec is not None and not spec.own.issuperset(self.args):
+            self.given = {name: value for name, value in self.args.items() if name in spec.own}
+            self.fields = {name: value for name, value in self.args.items() if name not in spec.own}
+            steps = self.fields.get("num_steps")
+            if isinstance(steps, str) and steps.isdecimal():
+                self.fields["num_steps"] = int(steps)
         self.plain = (
             self.spec is not None
             and not self.spec.takes_interaction
@@ -290,14 +291,19 @@ class Machine:
         for edge in self.edges():
             edge.resolve_all(wildcards)
 
-    def unresolved_times(self) -> list[str]:
-        """Descriptions of the times that still are text."""
-        return [
+    def unresolved(self) -> list[str]:
+        """Descriptions of the times and numbers of steps that still are text."""
+        found = [
             f"{edge.source} -> {edge.target} ({edge.name}): {name} is {getattr(edge, name)!r}"
             for edge in self.edges()
             for name in ("max_duration", "retry_timeout", "delay")
             if isinstance(getattr(edge, name), str)
         ]
+        for call in self.calls():
+            steps = call.fields.get("num_steps")
+            if steps is not None and (not isinstance(steps, int) or steps == 0):
+                found.append(f"{call.name}: num_steps is {steps!r}, not a positive whole number")
+        return found
 
     def copy(self) -> Machine:
         """An independent copy, with timers and shown messages forgotten."""
@@ -312,21 +318,35 @@ class Machine:
 
 def copy_state(state: State, name: str | None = None) -> State:
     """A fresh state with the same definition."""
-    twin = State(name or state.name, None, state.waiting_time, state.blocking, state.msg)
+    action = None if state.action is None else _copy_call(state.action, Call.__new__(Call))
+    twin = State(name or state.name, action, state.waiting_time, state.blocking, state.msg)
     twin._raw_msg = state._raw_msg
-    if state.action is not None:
-        twin.action = copy.copy(state.action)
-        twin.action._raw = dict(state.action._raw)
     return twin
 
 
 def copy_edge(edge: Transition, rename: dict[str, str] | None = None) -> Transition:
     """The same edge, its two ends renamed."""
-    twin = copy.copy(edge)
-    twin._raw = dict(edge._raw)
+    twin = _copy_call(edge, Transition.__new__(Transition))
+    for name in Transition.__slots__:
+        setattr(twin, name, getattr(edge, name))
     if rename:
         twin.source = rename.get(edge.source, edge.source)
         twin.target = rename.get(edge.target, edge.target)
+    return twin
+
+
+C = TypeVar("C", bound=Call)
+
+
+def _copy_call(call: Call, twin: C) -> C:
+    twin.name, twin.msg, twin.spec, twin.plain = call.name, call.msg, call.spec, call.plain
+    twin.args = dict(call.args)
+    twin.given = twin.args if call.given is call.args else dict(call.given)
+    twin.fields = call.fields
+    raw, resolved = call._raw.get("args", (None, None))
+    twin._raw = dict(call._raw)
+    if resolved is call.args:
+        twin._raw["args"] = (raw, twin.args)
     return twin
 
 

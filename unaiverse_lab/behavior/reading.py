@@ -99,7 +99,7 @@ def read(source: Source, strict: bool = True) -> MachineData:
         strict: refuse anything that is not exactly right; otherwise take what the peer takes.
 
     Raises:
-        BehaviorError: not JSON, a key missing, or (strict) a wrong type, unknown field, duplicated key, undeclared state,
+        BehaviorError: not JSON, a key missing, or (strict) a wrong type, unknown field, duplicated key, unknown state,
             negative or not finite time. It names the file, the state and the field, and the allowed values.
     """
     try:

@@ -67,16 +67,15 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
 
 
 def user_line(trace: TracebackType | None) -> tuple[str | None, str | None]:
-    """The learner's own line in a traceback: ``("file:line", "source text")``.
+    """The learner's own line in a traceback: ``("file:line", "source text")``; (None, None) if there is none.
 
-    The innermost frame outside this package and the standard library; the innermost one if there is no such.
+    It is the innermost frame outside this package and the standard library.
     """
-    frames = traceback.extract_tb(trace)
-    if not frames:
-        return None, None
     ours = str(Path(__file__).resolve().parent.parent)
     library = str(Path(traceback.__file__).resolve().parent)
-    own = [frame for frame in frames if not frame.filename.startswith((ours, library, "<frozen"))]
-    frame = own[-1] if own else frames[-1]
+    own = [frame for frame in traceback.extract_tb(trace) if not frame.filename.startswith((ours, library, "<frozen"))]
+    if not own:
+        return None, None
+    frame = own[-1]
     source = linecache.getline(frame.filename, frame.lineno or 0).strip() or None
     return f"{Path(frame.filename).name}:{frame.lineno}", source

@@ -24,8 +24,8 @@ class NodeProfile:
     Raises:
         WorldError: a required static field is missing.
 
-    The getters return copies: reading a profile can never change it. Inside, values are replaced, never changed in place, so
-    that copies may share them.
+    The getters return copies: reading a profile can never change it. Inside, values are replaced, never changed in
+    place, so that copies may share them.
     """
 
     __slots__ = ("_cv", "_dynamic", "_static")

@@ -53,9 +53,9 @@ class Moved(Record, tag="transition", rename={"source": "from", "target": "to"})
 class Tried(Record, tag="attempt", rename={"source": "from", "target": "to"}):
     """An action was tried and its transition was not taken.
 
-    ``outcome`` is one of ``"failed"`` (returned a false value), ``"again"`` (kept pending: it is tried again at
-    the next tick), ``"step"`` (one step of several done), ``"timeout"`` (given up, not called), ``"vetoed"`` (the policy filter refused
-    it) or ``"raised"`` (see the :class:`Fault` just before). ``reason`` is what the action said with
+    ``outcome`` is one of ``"failed"`` (returned a false value), ``"again"`` (kept pending: it is tried again at the
+    next tick), ``"step"`` (one step of several done), ``"timeout"`` (given up, not called), ``"vetoed"`` (the policy
+    filter refused it) or ``"raised"`` (see the :class:`Fault` just before). ``reason`` is what the action said with
     ``self.because(...)``.
     """
 

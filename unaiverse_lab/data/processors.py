@@ -25,8 +25,8 @@ class ScriptedHuman(Human):
     """A person who follows a script, for runs without a keyboard.
 
     Args:
-        lines: ``(seconds, text)``: each text is typed at that time of the session's clock, or as soon after as the line before
-            it has been taken.
+        lines: ``(seconds, text)``: each text is typed at that time of the session's clock, or as soon after as the line
+            before it has been taken.
     """
 
     def __init__(self, lines: Iterable[tuple[float, str]]) -> None:

@@ -47,8 +47,8 @@ class Stream:
     Args:
         props: the properties; or give the fields of :class:`~unaiverse_lab.data.props.DataProps` by keyword.
 
-    Each reader (a name) sees each value once; "seen" is a position, never a time, so that nothing written twice in a tick is
-    missed. The last 256 values of each interaction are kept.
+    Each reader (a name) sees each value once; "seen" is a position, never a time, so that nothing written twice in a
+    tick is missed. The last 256 values of each interaction are kept.
     """
 
     text, tensor, img, file = "text", "tensor", "img", "file"

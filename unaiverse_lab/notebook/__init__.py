@@ -1,0 +1,63 @@
+"""Sessions, machines and traces in a notebook: what a cell shows, and what a learner asks to see.
+
+Importing this package loads neither IPython nor the engine: both wait until something is shown.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from unaiverse_lab.notebook.display import Shown as Shown
+    from unaiverse_lab.notebook.display import graph as graph
+    from unaiverse_lab.notebook.display import machine_bundle as machine_bundle
+    from unaiverse_lab.notebook.display import session_bundle as session_bundle
+    from unaiverse_lab.notebook.display import table as table
+    from unaiverse_lab.notebook.display import timeline as timeline
+    from unaiverse_lab.notebook.display import trace_bundle as trace_bundle
+
+_SHOWN = ("Shown", "graph", "machine_bundle", "session_bundle", "table", "timeline", "trace_bundle")
+_BUNDLES = {
+    ("unaiverse_lab.runtime.session", "Session"): "session_bundle",
+    ("unaiverse_lab.behavior.machine", "HybridStateMachine"): "machine_bundle",
+    ("unaiverse_lab.runtime.trace", "Trace"): "trace_bundle",
+}
+
+__all__ = [*_SHOWN, "install"]
+
+
+def install(shell: Any) -> None:
+    """Let an IPython shell draw sessions, machines and traces; calling it again changes nothing.
+
+    The classes are named, not imported: nothing is loaded before the first one is shown.
+
+    Args:
+        shell: what ``get_ipython()`` returns.
+    """
+    formatter = shell.display_formatter.mimebundle_formatter
+    for (module, name), function in _BUNDLES.items():
+        formatter.for_type_by_name(module, name, _Bundle(function))
+
+
+class _Bundle:
+    """A function of ``display``, found when it is first called."""
+
+    def __init__(self, function: str) -> None:
+        self.function = function
+
+    def __call__(self, shown: Any) -> dict[str, str]:
+        bundle: dict[str, str] = __getattr__(self.function)(shown)
+        return bundle
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _SHOWN:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"{__name__}.display"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -17,7 +17,7 @@ Until = str | Callable[["Session"], bool]
 
 
 class RunResult(NamedTuple):
-    """How a run ended: ``reason`` is ``"until"``, ``"max_cycles"`` or ``"quiet"``; ``ticks`` is how far the clock went."""
+    """How a run ended: ``reason`` is ``"until"``, ``"max_cycles"`` or ``"quiet"``; ``ticks``: how far it went."""
 
     reason: str
     ticks: int

@@ -1,7 +1,7 @@
 """All nodes of a world in one process, tick by tick, on one clock.
 
-A tick: what was posted in the previous tick is delivered; each node has one turn, in order of joining, the world last. The
-agenda gives turns only to nodes to which something can happen; a run is the same as if everybody had one.
+A tick: what was posted in the previous tick is delivered; each node has one turn, in order of joining, the world last.
+The agenda gives turns only to nodes to which something can happen; a run is the same as if everybody had one.
 """
 
 from __future__ import annotations
@@ -270,7 +270,7 @@ class NodeSynchronizer:
     def run(self, addresses: Any = None, synch_cycles: int | None = None) -> str:
         """Run ``synch_cycles`` ticks (None: until nothing can happen any more), as the peer's synchronizer is called.
 
-        ``addresses`` is accepted for compatibility. ``gap`` seconds of real time (default 0) are waited after each tick.
+        ``addresses`` is accepted for compatibility. After each tick ``gap`` seconds (default 0) of real time pass.
         """
         last = None if synch_cycles is None else self._following + synch_cycles - 1
         if self.gap <= 0:

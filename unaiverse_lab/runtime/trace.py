@@ -32,7 +32,7 @@ class Trace:
         self._gone = 0
         self._digested = 0
         self._hash = hashlib.blake2b(digest_size=16)
-        self._file: IO[bytes] | None = None if path is None else Path(path).open("wb")
+        self._file: IO[bytes] | None = None if path is None else Path(path).open("wb")  # noqa: SIM115
         self.append = self._records.append
 
     def __len__(self) -> int:

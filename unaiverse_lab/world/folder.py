@@ -1,7 +1,7 @@
 """World folders: finding them, and importing their code without touching anybody else's modules.
 
-A world folder holds ``src/`` (``world.py``, one file per role, ``stats.py``, the role JSON) and the scripts that run its nodes:
-``run_w.py`` and ``run_1.py``, ``run_2.py``, ...
+A world folder holds ``src/`` (``world.py``, one file per role, ``stats.py``, the role JSON) and the scripts that run
+its nodes: ``run_w.py`` and ``run_1.py``, ``run_2.py``, ...
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def find_world(name: str | Path) -> Path:
 
 @contextmanager
 def isolated_imports(folder: Path) -> Iterator[None]:
-    """Import modules of a folder inside; afterwards they are forgotten, so that another folder may use the same names."""
+    """Import modules of a folder inside; afterwards they are forgotten: another folder may use the same names."""
     inside = folder.resolve()
     before = dict(sys.modules)
     hidden = {name: module for name, module in before.items() if name.partition(".")[0] in _names_in(inside)}

@@ -1,4 +1,4 @@
-"""The world: it greets, assigns roles, ships behaviors and keeps the roster. It has no processor and never acts itself."""
+"""The world: it greets, assigns roles, ships behaviors and keeps the roster. It has no processor and never acts."""
 
 from __future__ import annotations
 
@@ -55,8 +55,8 @@ class World:
     """
 
     count_joining_master = True
-    """Whether the node being judged by :meth:`assign_role` is already in ``world_masters`` (the course's convention, so that
-    ``len(self.world_masters) <= 1`` means "the first"). False: it is added afterwards."""
+    """Whether the node being judged by :meth:`assign_role` is already in ``world_masters`` (the course's convention, so
+    that ``len(self.world_masters) <= 1`` means "the first"). False: it is added afterwards."""
 
     strict_behaviors = True
     """Whether wrong behavior files are refused; False takes what the peer takes."""

@@ -57,7 +57,7 @@ class WorkActions(Messaging):
         outputs = self.hook_proc_tweak_outputs(outputs)
         if len(outputs) < len(self.stdout):
             raise StreamError(
-                f"the processor returned {len(outputs)} values for the {len(self.stdout)} slots {', '.join(self.stdout.names)}"
+                f"the processor returned {len(outputs)} values, the slots are {', '.join(self.stdout.names)}"
             )
         self.stdout.set(list(outputs)[: len(self.stdout)], data_tag=tag)
         if self.is_human():
