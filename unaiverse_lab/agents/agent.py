@@ -6,7 +6,7 @@ from typing import Any
 
 from unaiverse_lab.agents.actions import DiscoveryActions, GovernanceActions, WorkActions
 from unaiverse_lab.behavior import HybridStateMachine
-from unaiverse_lab.core.interaction import Interaction
+from unaiverse_lab.core.interaction import CompletionReason, Interaction
 from unaiverse_lab.core.records import Injected, RoleSet
 from unaiverse_lab.core.roles import custom_part
 
@@ -30,6 +30,8 @@ class Agent(WorkActions, DiscoveryActions, GovernanceActions):
             role: its bits.
         """
         link = self._need_link()
+        for request in list(self.im.received.values()):
+            self.im.complete(request, CompletionReason.REJECTED, detail="I have another role now")
         previous = self.behav.role
         name = link.role_table.custom_name(role)
         self.behav = HybridStateMachine(self)

@@ -93,6 +93,10 @@ class AgentSurroundings(Surroundings):
         if not interaction.is_system:
             self.agent.im.complete(interaction, CompletionReason.OK, state)
 
+    def discarded(self, interaction: Interaction) -> None:
+        """Tell the requester that the machine was reset."""
+        self.agent.im.complete(interaction, CompletionReason.DISCARDED, detail="the machine was reset")
+
     def raised(self, interaction: Interaction, detail: str) -> None:
         """A request whose action raised is over: its requester is told why."""
         self.agent.im.complete(interaction, CompletionReason.ERROR, detail=detail)

@@ -150,7 +150,10 @@ class ControlledMachine(Interpreter):
 
     def _forget(self) -> None:
         self._abandon()
+        thrown = [request for _, request in self.pending_requests()]
         self._requests.clear()
+        for request in thrown:
+            self.surroundings.discarded(request)
 
     def _forced(self, what: str, source: str | None, target: str | None) -> None:
         clock = self.surroundings.clock

@@ -55,6 +55,9 @@ class Surroundings:
     def raised(self, interaction: Interaction, detail: str) -> None:
         """The action raised an exception while serving this interaction."""
 
+    def discarded(self, interaction: Interaction) -> None:
+        """A queued request was thrown away with the rest of the machine's state."""
+
     def wake(self) -> None:
         """Something changed from outside: the machine may have something to do at the next tick."""
 

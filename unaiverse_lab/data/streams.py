@@ -24,13 +24,14 @@ class Sample(NamedTuple):
 
 
 class _Channel:
-    """The recent samples of one interaction; ``count`` is how many were ever written, the last one included."""
+    """The recent samples of one interaction; ``count`` is how many were ever written, ``read`` whether anybody read."""
 
-    __slots__ = ("count", "samples")
+    __slots__ = ("count", "read", "samples")
 
     def __init__(self) -> None:
         self.samples: deque[Sample] = deque(maxlen=KEPT)
         self.count = 0
+        self.read = False
 
     def append(self, sample: Sample) -> None:
         self.samples.append(sample)
@@ -146,12 +147,14 @@ class Stream:
         return sample
 
     def _drop_orphans(self) -> None:
-        orphans = [
-            uuid
-            for uuid in self._channels
-            if uuid is not None and uuid != SYSTEM_UUID and uuid not in self._interactions
-        ]
-        for uuid in orphans[:-MAX_ORPHANS]:
+        """Forget old values that belong to no live interaction: beyond 10 that were read, or 256 that were not."""
+        if len(self._channels) <= MAX_ORPHANS + len(self._interactions):
+            return
+        orphans: dict[bool, list[str]] = {True: [], False: []}
+        for uuid, channel in self._channels.items():
+            if uuid is not None and uuid != SYSTEM_UUID and uuid not in self._interactions:
+                orphans[channel.read].append(uuid)
+        for uuid in (*orphans[True][:-MAX_ORPHANS], *orphans[False][:-KEPT]):
             self.remove_data(uuid)
 
     def clear_data(self, uuid: str | None = None) -> None:
@@ -192,6 +195,7 @@ class Stream:
             if seen.get(uuid, 0) >= channel.count:
                 return None
             seen[uuid] = channel.count
+            channel.read = True
         return channel.samples[-1].value
 
     def read(self, requested_by: str | None, uuid: str | None = None) -> list[Sample]:
@@ -204,6 +208,7 @@ class Stream:
         seen = self._seen.setdefault(requested_by, {})
         fresh = channel.after(seen.get(uuid, 0))
         seen[uuid] = channel.count
+        channel.read = True
         return fresh
 
     def has_unread(self, requested_by: str, uuid: str | None = None) -> bool:

@@ -1,13 +1,14 @@
-"""What a notebook shows of sessions, machines and traces: HTML without scripts for the browser, text for everybody else.
+"""What a notebook shows of sessions, machines and traces: HTML without scripts for the browser, text for the rest.
 
-The HTML is made of tables and of images that carry their data, so it looks the same in a notebook that was never trusted,
-in an exported page and on a code-hosting site. The text says the same in a terminal.
+The HTML is made of tables and of images that carry their data, so it looks the same in a notebook that was never
+trusted, in an exported page and on a code-hosting site. The text says the same in a terminal.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from html import escape
+from itertools import islice
 from pathlib import Path
 from typing import Any, get_args
 
@@ -19,6 +20,7 @@ from unaiverse_lab.core.records import (
     Completed,
     Fault,
     Forced,
+    InState,
     Joined,
     Moved,
     Pushed,
@@ -26,6 +28,7 @@ from unaiverse_lab.core.records import (
     Requested,
     RoleSet,
     Sent,
+    Tried,
 )
 from unaiverse_lab.runtime.session import Session
 from unaiverse_lab.runtime.trace import Trace
@@ -46,7 +49,7 @@ Records = Session | Trace | Sequence[Record]
 Kinds = str | type[Record] | Iterable[str | type[Record]]
 
 RECENT = 10
-"""How many records a session shows."""
+"""How many records a session shows; failed attempts and what states do at every tick are not counted."""
 
 MOST_RECORDS = 200
 """How many records a table shows when it is not told."""
@@ -88,7 +91,7 @@ def session_bundle(session: Session) -> dict[str, str]:
     rows = _status(session)
     if len(rows) > MOST_ROWS:
         rows[MOST_ROWS:] = [Status(f"... and {len(rows) - MOST_ROWS} more", "", "", "", "")]
-    recent = session.trace[-RECENT:]
+    recent = _recent(session.trace)
     pictures = {}
     if session.tick >= 0 and len(session.nodes) <= MOST_NODES:
         drawn = session.trace.of_kind(*_DRAWN)
@@ -195,7 +198,8 @@ def export_html(notebook: str | Path, page: str | Path) -> None:
         "text/markdown",
         "text/plain",
     ]
-    content, _ = HTMLExporter(config=config).from_filename(str(notebook))
+    exporter: Any = HTMLExporter
+    content, _ = exporter(config=config).from_filename(str(notebook))
     Path(page).write_text(content, encoding="utf-8")
 
 
@@ -237,6 +241,11 @@ def _entered(session: Session) -> dict[str, str]:
             missing.discard(record.node)
             found[record.node] = f"{record.tick} ({record.t:g} s)"
     return found
+
+
+def _recent(trace: Trace) -> list[Record]:
+    told = (record for record in reversed(trace) if not isinstance(record, Tried | InState))
+    return list(islice(told, RECENT))[::-1]
 
 
 def _machines(session: Session) -> dict[str, dict[str, Any]]:

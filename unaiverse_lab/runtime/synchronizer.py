@@ -16,6 +16,7 @@ from unaiverse_lab.behavior import HybridStateMachine
 from unaiverse_lab.behavior.interpreter import NEVER
 from unaiverse_lab.core.clock import VirtualClock
 from unaiverse_lab.core.drive import drive
+from unaiverse_lab.core.envelope import Envelope, Farewell
 from unaiverse_lab.core.errors import WorldError, did_you_mean
 from unaiverse_lab.runtime.node import DEFAULT_DELTA, Node
 from unaiverse_lab.runtime.trace import Trace
@@ -173,6 +174,9 @@ class NodeSynchronizer:
         in_order, self._in_order = self._in_order, True
         for envelope in self.transport.deliver():
             node = self._by_peer.get(envelope.target)
+            if node is None:
+                node = self._by_peer.get(envelope.sender)
+                envelope = Envelope(envelope.target, envelope.sender, Farewell("it has left"))
             if node is None:
                 continue
             node.inbox.append(envelope)
