@@ -43,8 +43,8 @@ class Course(World):
 
 
 def crowd(runners: int = 0, waiters: int = 0, sleepers: int = 0) -> Session:
-    """A session in which so many agents have joined; the trace is on, and keeps the last 100,000 records."""
-    session = Session(Course(), delta=DELTA, trace=Trace(capacity=100_000))
+    """A session in which so many agents have joined; the trace is on."""
+    session = Session(Course(), delta=DELTA)
     for role, count in (("runner", runners), ("waiter", waiters), ("sleeper", sleepers)):
         for number in range(count):
             session.add(Agent(), f"{role}{number}", role_preference=role)

@@ -6,6 +6,7 @@ The public names are imported when first used; ``import unaiverse_lab`` itself l
 from __future__ import annotations
 
 import importlib
+import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -101,3 +102,12 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return __all__
+
+
+def load_ipython_extension(shell: Any) -> None:
+    """Let an IPython shell draw sessions, machines and traces; importing the package there does it by itself."""
+    importlib.import_module(f"{__name__}.notebook").install(shell)
+
+
+if (_shell := getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()) is not None:
+    load_ipython_extension(_shell)

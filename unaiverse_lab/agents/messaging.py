@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -197,7 +198,7 @@ class Messaging(Streaming):
         self._interactions_made += 1
         interaction = Interaction(
             action_name,
-            dict(action_kwargs or {}),
+            copy.deepcopy(action_kwargs) if action_kwargs else {},
             requester=link.peer_id,
             target=targets,
             num_steps=num_steps,
@@ -217,12 +218,14 @@ class Messaging(Streaming):
             if not found:
                 self.because(f"I have no stream {name!r}.{did_you_mean(name, self.owned_streams)}")
                 return None
+            found[0].props.check(interaction.data_samples[name])
             interaction.streams.setdefault("stdunk", []).append(found[0].props.user_hash(link.peer_id))
         try:
             self.im.register_sent(interaction)
         except Refused as refusal:
             self.because(str(refusal))
             return None
+        link.wake()
         for name, value in interaction.data_samples.items():
             self.find_streams(name)[0].set(value, uuid=interaction.uuid)
         if copy_sys:
@@ -234,7 +237,7 @@ class Messaging(Streaming):
         link.record(
             Sent(
                 self.clock.tick, self.clock.now, link.name, interaction.uuid, list(interaction.target), action_name,
-                interaction.action_kwargs or None,
+                copy.deepcopy(interaction.action_kwargs) or None,
             )
         )  # fmt: skip
         if not interaction.target:

@@ -216,7 +216,7 @@ class ControlledMachine(Interpreter):
 
     def get_state_changed(self) -> bool:
         """Whether the last tick ended in another state than it began in."""
-        return self._changed
+        return self._origin is not None and self.get_state_name(consider_limbo=True) != self._origin
 
     def get_time_spent_in_current_state(self) -> float:
         """Seconds since the first tick in the current state, -1 if not entered."""

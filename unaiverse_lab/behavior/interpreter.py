@@ -92,7 +92,7 @@ class Interpreter:
         self._in_state: Interaction | None = None
         self._requests: dict[Transition, list[Interaction]] = {}
         self._last_completed: str | None = None
-        self._changed = False
+        self._origin: str | None = None
 
     # ------------------------------------------------------------------ one tick
 
@@ -197,7 +197,7 @@ class Interpreter:
             if crossed >= self.max_transitions:
                 self._stop_endless_chain(crossed)
                 break
-        self._changed = (self.limbo_state if name is None else name) != origin
+        self._origin = origin
         return changed
 
     def due(self) -> float:

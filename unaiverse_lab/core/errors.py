@@ -57,7 +57,7 @@ def nearest(name: str, known: Iterable[str], count: int = 3) -> list[str]:
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """A hint to append to a sentence: the nearest names, or all known ones when nothing is near."""
-    names = list(known)
+    names = list(dict.fromkeys(known))
     close = nearest(name, names)
     if close:
         return " Did you mean " + " or ".join(repr(candidate) for candidate in close) + "?"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import enum
 from typing import Any
 
@@ -190,7 +191,7 @@ class Interaction:
             "action_name": self.action_name,
             "requester": self.requester,
             "target": list(self.target),
-            "action_kwargs": self.action_kwargs,
+            "action_kwargs": copy.deepcopy(self.action_kwargs),
             "streams": {slot: list(refs) for slot, refs in self.streams.items()},
             "num_steps": self.num_steps,
             "from_state": self.from_state,

@@ -9,7 +9,10 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from unaiverse_lab.notebook.checks import read_result as read_result
+    from unaiverse_lab.notebook.checks import result as result
     from unaiverse_lab.notebook.display import Shown as Shown
+    from unaiverse_lab.notebook.display import export_html as export_html
     from unaiverse_lab.notebook.display import graph as graph
     from unaiverse_lab.notebook.display import machine_bundle as machine_bundle
     from unaiverse_lab.notebook.display import session_bundle as session_bundle
@@ -17,14 +20,25 @@ if TYPE_CHECKING:
     from unaiverse_lab.notebook.display import timeline as timeline
     from unaiverse_lab.notebook.display import trace_bundle as trace_bundle
 
-_SHOWN = ("Shown", "graph", "machine_bundle", "session_bundle", "table", "timeline", "trace_bundle")
+_HOMES = {
+    "Shown": "display",
+    "export_html": "display",
+    "graph": "display",
+    "machine_bundle": "display",
+    "read_result": "checks",
+    "result": "checks",
+    "session_bundle": "display",
+    "table": "display",
+    "timeline": "display",
+    "trace_bundle": "display",
+}
 _BUNDLES = {
     ("unaiverse_lab.runtime.session", "Session"): "session_bundle",
     ("unaiverse_lab.behavior.machine", "HybridStateMachine"): "machine_bundle",
     ("unaiverse_lab.runtime.trace", "Trace"): "trace_bundle",
 }
 
-__all__ = [*_SHOWN, "install"]
+__all__ = [*_HOMES, "install"]
 
 
 def install(shell: Any) -> None:
@@ -52,9 +66,9 @@ class _Bundle:
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _SHOWN:
+    if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(f"{__name__}.display"), name)
+    value = getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
     globals()[name] = value
     return value
 

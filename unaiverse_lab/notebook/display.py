@@ -119,13 +119,11 @@ def graph(session: Session, role_or_node: str) -> Shown:
     """The machine of a node, with its current state lit; or that of a role, saying who is where.
 
     Raises:
-        WorldError: no node and no role of that name, or nothing to draw for it.
+        WorldError: no agent and no role of that name.
     """
     node = session.nodes.get(role_or_node)
     if node is not None:
         behav = session.agent(role_or_node).behav
-        if not behav.machine.states:
-            raise WorldError(f"{role_or_node!r} has no behavior yet: it gets one with its role, some ticks from now")
         return _machine(behav, f"{role_or_node}: {behav.role}")
     template = session.synchronizer.template(role_or_node)
     if template is None:
@@ -198,6 +196,7 @@ def export_html(notebook: str | Path, page: str | Path) -> None:
         "text/markdown",
         "text/plain",
     ]
+    config.HTMLExporter.require_js_url = "data:text/javascript,"  # only widgets need it
     exporter: Any = HTMLExporter
     content, _ = exporter(config=config).from_filename(str(notebook))
     Path(page).write_text(content, encoding="utf-8")
@@ -253,6 +252,9 @@ def _machines(session: Session) -> dict[str, dict[str, Any]]:
 
 
 def _machine(machine: HybridStateMachine, title: str | None = None) -> Shown:
+    if not machine.machine.states:
+        words = f"{title or machine.role}: a machine without states; add_state('ready') adds one"
+        return Shown(f"<p>{escape(words)}</p>", words)
     data = machine.to_dict()
     current, limbo = machine.get_state_name(consider_limbo=True), machine.get_state_name() is None
     where = f"in the middle of an action of {current}" if limbo else f"now in {current}"

@@ -18,8 +18,12 @@ def run_scripts(folder: Path) -> list[Path]:
     return [folder / "run_w.py", *numbered]
 
 
-def gather(folder: str | Path) -> list[Node]:
+def gather(folder: str | Path, world_only: bool = False) -> list[Node]:
     """The nodes that the scripts of a world folder would run.
+
+    Args:
+        folder: a path, or the name of a gallery world.
+        world_only: leave out the members.
 
     Raises:
         WorldError: no such folder, or a script without a node.
@@ -28,7 +32,7 @@ def gather(folder: str | Path) -> list[Node]:
     nodes: list[Node] = []
     token = gathering.set(nodes)
     try:
-        for script in run_scripts(root):
+        for script in run_scripts(root)[: 1 if world_only else None]:
             before = len(nodes)
             with isolated_imports(root):
                 runpy.run_path(str(script), run_name="__main__")

@@ -243,6 +243,6 @@ class Session:
             doing = f"trying {pending}" if pending else "" if behav.is_enabled() else "stopped"
             if node.state != MEMBER:
                 doing = node.state + (f": {node.why_refused}" if node.why_refused else "")
-            role = self.world.get_role(node.peer_id) or ""
+            role = self.world.get_role(node.peer_id) or "" if self.synchronizer.world_node is not None else ""
             rows.append((node.name, role, behav.get_state_name(consider_limbo=True) or "", doing))
         return rows

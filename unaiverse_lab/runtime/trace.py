@@ -12,7 +12,7 @@ import msgspec
 from unaiverse_lab.core.records import AnyRecord, Record
 
 CAPACITY = 1_000_000
-_encoder = msgspec.json.Encoder()
+_encoder = msgspec.json.Encoder(enc_hook=lambda value: f"<{type(value).__name__}>", order="deterministic")
 _decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(AnyRecord)
 
 
@@ -49,8 +49,8 @@ class Trace:
 
     def __getitem__(self, index: int | slice) -> Record | list[Record]:
         if isinstance(index, slice):
-            start, stop, step = index.indices(len(self))
-            return self._records[max(0, start - self._gone) : max(0, stop - self._gone) : step]
+            numbers = range(*index.indices(len(self)))
+            return [self._records[number - self._gone] for number in numbers if number >= self._gone]
         position = index if index < 0 else index - self._gone
         if position < 0 <= index:
             raise IndexError(f"record {index} is gone: the trace keeps the last {self.capacity}")

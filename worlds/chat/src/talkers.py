@@ -99,5 +99,5 @@ class Parrot:
     """Repeats the last words of what it hears."""
 
     def __call__(self, prompt: str) -> str:
-        words = prompt.rpartition(":")[2].replace("*", "").split()
+        words = re.findall(r"[\w']+", prompt.rpartition(":")[2])
         return f"{' '.join(words[-3:])}, {words[-1]}!" if words else "Rrrk!"
