@@ -235,7 +235,7 @@ def test_masters_are_named_by_the_host(options: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("world", [School, Polite])
-@pytest.mark.parametrize("order", permutations(["Ann", "Bob", "Cyd"]))
+@pytest.mark.parametrize("order", list(permutations(["Ann", "Bob", "Cyd"])))
 @pytest.mark.parametrize("together", [True, False])
 def test_of_three_who_may_lead_exactly_the_first_does(world: type[World], order: Any, together: bool) -> None:
     session = Session(world())

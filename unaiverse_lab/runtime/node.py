@@ -292,12 +292,14 @@ class Node:
                 handler(envelope.sender, body)
             else:
                 await self.hosted.receive(envelope.sender, body)
-        except (LabError, ValueError, KeyError) as error:
+        except Exception as error:
+            found = fault(error, self.clock, self.name)
+            if found.where is not None:  # the learner's own code failed, e.g. in accept_new_role
+                self.record(found)
+                return
             self.dropped += 1
             reason = str(error) if isinstance(error, LabError) else f"it does not parse: {error}"
             self.record(Dropped(self.clock.tick, self.clock.now, self.name, envelope.sender, reason))
-        except Exception as error:
-            self.record(fault(error, self.clock, self.name))
 
     def _from_world(self, sender: str) -> None:
         host = self._host
