@@ -74,6 +74,12 @@ def test_single_files_are_checked_against_the_class_beside_them(tmp_path: Path) 
     assert (ran.returncode, ran.stdout) == (0, "no findings in 1 behavior\n")
 
 
+def test_members_and_their_models_are_not_built(tmp_path: Path) -> None:
+    world = chat_copy(tmp_path)
+    (world / "run_1.py").write_text("raise SystemExit('a large model')\n", encoding="utf-8")
+    assert lab("lint", world).stdout == "no findings in 2 behaviors\n"
+
+
 def test_what_is_not_there_is_one_line_and_exit_code_2(tmp_path: Path) -> None:
     for path in (tmp_path / "nothing.json", tmp_path / "nothing", tmp_path):
         ran = lab("lint", path)

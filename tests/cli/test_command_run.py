@@ -12,7 +12,7 @@ import pytest
 from commands import changed, chat_copy, command, environment, lab
 
 from unaiverse_lab import load
-from unaiverse_lab.cli import _plain
+from unaiverse_lab.cli._shared import plain
 from unaiverse_lab.core.records import Dropped, Fault, Moved, Said
 from unaiverse_lab.runtime.trace import digest_of, load_trace
 
@@ -92,8 +92,10 @@ def test_wrong_input_is_one_line_and_exit_code_2(arguments: list[str], said: str
 def test_a_wrong_behavior_file_names_file_state_field_and_what_is_allowed(tmp_path: Path) -> None:
     world = chat_copy(tmp_path, builds=False)
     changed(world / "src" / "user.json", '"blocking": false', '"blocking": "no"')
-    ran = lab("run", world, "--ticks", 5)
+    out = tmp_path / "out.jsonl"
+    ran = lab("run", world, "--ticks", 5, "--trace", out)
     assert ran.returncode == 2
+    assert not out.exists()
     for part in ("user.json", "states.waiting_handshake.blocking", "true or false"):
         assert part in ran.stderr
     assert ran.stderr.count("\n") == 1
@@ -159,7 +161,7 @@ def test_ctrl_c_stops_after_the_tick_and_says_where(tmp_path: Path) -> None:
 
 
 def test_names_cannot_steer_the_terminal() -> None:
-    assert _plain("a\x1b[2Jb\x9b\u202ec 👩\u200d🔬 né") == "a\ufffd[2Jb\ufffd\ufffdc 👩\u200d🔬 né"
+    assert plain("a\x1b[2Jb\x9b\u202ec 👩\u200d🔬 né") == "a\ufffd[2Jb\ufffd\ufffdc 👩\u200d🔬 né"
 
 
 def test_it_is_quick() -> None:

@@ -12,7 +12,7 @@ import pytest
 from commands import ROOT, lab
 from typer.testing import CliRunner
 
-from unaiverse_lab import cli
+from unaiverse_lab.cli import app, demo, doctor
 from unaiverse_lab.runtime.trace import load_trace
 from unaiverse_lab.world import folder as content
 from unaiverse_lab.world.folder import gallery
@@ -38,7 +38,7 @@ def test_worlds_have_a_line_each() -> None:
 def test_the_extras_are_those_of_the_project() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras = {"core": project["dependencies"], **project["optional-dependencies"]}
-    for extra, names in cli.EXTRAS.items():
+    for extra, names in doctor.EXTRAS.items():
         wanted = {wish.split(">")[0] for wish in extras[extra] if not wish.startswith("unaiverse-lab")}
         assert set(names) == wanted, extra
 
@@ -60,10 +60,10 @@ def test_the_doctor_finds_the_core_working() -> None:
 
 
 def test_the_doctor_says_what_to_type(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    known = cli._version
-    monkeypatch.setattr(cli, "_version", lambda name: None if name in ("papermill", "msgspec") else known(name))
+    known = doctor.version_of
+    monkeypatch.setattr(doctor, "version_of", lambda name: None if name in ("papermill", "msgspec") else known(name))
     monkeypatch.setattr(content, "content_folder", lambda kind: tmp_path / kind)
-    answer = CliRunner().invoke(cli.app, ["doctor"])
+    answer = CliRunner().invoke(app, ["doctor"])
     assert answer.exit_code == 1
     assert "missing: msgspec; numpy" in answer.output
     assert "pip install 'unaiverse-lab[notebook]'" in answer.output
@@ -76,7 +76,7 @@ def notebook_in(folder: Path, *cells: str) -> None:
     first = nbformat.v4.new_code_cell("TRACE = None", metadata={"tags": ["parameters"]})
     notebook = nbformat.v4.new_notebook(cells=[first, *map(nbformat.v4.new_code_cell, cells)])
     notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    nbformat.write(notebook, folder / "tutorials" / cli.DEMO)
+    nbformat.write(notebook, folder / "tutorials" / demo.DEMO)
 
 
 def tutorials_in(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -94,14 +94,14 @@ def test_the_demo_prints_the_trace_of_the_notebook_it_ran(monkeypatch: pytest.Mo
     )
     tutorials_in(tmp_path, monkeypatch)
     out = tmp_path / "results" / "here"
-    answer = CliRunner().invoke(cli.app, ["demo", "--out", str(out)])
+    answer = CliRunner().invoke(app, ["demo", "--out", str(out)])
     assert answer.exit_code == 0, answer.output
     records = load_trace(out / "trace.jsonl")
     assert "waiting_handshake -> ready  connected" in answer.output
-    for name in (cli.DEMO, cli.DEMO.replace("ipynb", "html"), "trace.jsonl"):
+    for name in (demo.DEMO, demo.DEMO.replace("ipynb", "html"), "trace.jsonl"):
         assert str(out / name) in answer.output
         assert (out / name).is_file()
-    executed = json.loads((out / cli.DEMO).read_text(encoding="utf-8"))
+    executed = json.loads((out / demo.DEMO).read_text(encoding="utf-8"))
     assert "static" in json.dumps(executed["cells"][-1]["outputs"])
     assert records[-1].tick == 59
     assert sys.executable in json.dumps(executed["cells"][-2]["outputs"])
@@ -111,22 +111,22 @@ def test_the_demo_prints_the_trace_of_the_notebook_it_ran(monkeypatch: pytest.Mo
 def test_a_notebook_that_fails_is_one_line_that_says_where(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     notebook_in(tmp_path, "1 / 0")
     tutorials_in(tmp_path, monkeypatch)
-    answer = CliRunner().invoke(cli.app, ["demo", "--out", str(tmp_path / "out")])
+    answer = CliRunner().invoke(app, ["demo", "--out", str(tmp_path / "out")])
     assert answer.exit_code == 1
     assert "ZeroDivisionError: division by zero" in answer.stderr
-    assert str(tmp_path / "out" / cli.DEMO) in answer.stderr
+    assert str(tmp_path / "out" / demo.DEMO) in answer.stderr
 
 
 def test_a_demo_without_papermill_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cli, "_version", lambda name: None if name == "papermill" else "1")
-    answer = CliRunner().invoke(cli.app, ["demo"])
+    monkeypatch.setattr(demo, "version_of", lambda name: None if name == "papermill" else "1")
+    answer = CliRunner().invoke(app, ["demo"])
     assert answer.exit_code == 2
     assert answer.stderr == "the demo needs papermill: pip install 'unaiverse-lab[notebook]'\n"
 
 
 def test_a_demo_without_its_tutorial_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     tutorials_in(tmp_path, monkeypatch)
-    answer = CliRunner().invoke(cli.app, ["demo", "--out", str(tmp_path / "out")])
+    answer = CliRunner().invoke(app, ["demo", "--out", str(tmp_path / "out")])
     assert answer.exit_code == 2
-    assert cli.DEMO in answer.stderr
+    assert demo.DEMO in answer.stderr
     assert not (tmp_path / "out").exists()

@@ -135,3 +135,11 @@ def test_a_machine_without_initial_state_is_refused() -> None:
         graph_of({"machine": {"role": "r"}, "states": {"a": {}}})
     with pytest.raises(KeyError):
         layout_of(graph_of(machine("r", "nowhere", {"a": state()}, {})))
+
+
+def test_states_without_an_initial_one_start_in_the_first_row() -> None:
+    spec = machine("walker", "a", {name: state() for name in "abc"}, {"a": [edge("go", "b")]})
+    spec["machine"]["initial_state"] = None
+    graph = graph_of(spec)
+    assert layers(graph) == {"a": 0, "b": 1, "c": 0}
+    assert list(faults(layout_of(graph))) == []

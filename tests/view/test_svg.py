@@ -99,3 +99,15 @@ def test_title_and_description_say_it_in_words() -> None:
     root = parsed(machine_svg(USER, current="init", title="Ada"))
     assert root.findtext(SVG + "title") == "Ada, now in init"
     assert "2. disconnected() [delay=5s] -> init" in (root.findtext(SVG + "desc") or "")
+
+
+def test_a_machine_without_states_is_an_empty_card() -> None:
+    empty = machine("pupil", "", {}, {})
+    empty["machine"]["initial_state"] = None
+    root = parsed(machine_svg(empty, current="nowhere"))
+    assert words(root) == ["pupil", "no states yet"]
+    assert root.findtext(SVG + "title") == "pupil, no states yet"
+    assert "add_state" in machine_html(empty)
+    del empty["machine"]["initial_state"]
+    with pytest.raises(KeyError):
+        machine_svg(empty)

@@ -7,7 +7,19 @@ from typing import get_args
 
 import pytest
 
-from unaiverse_lab.core.records import AnyRecord, Fault, Joined, Moved, Record, Said, Sent, Tried
+from unaiverse_lab.core.records import (
+    AnyRecord,
+    Completed,
+    Fault,
+    Injected,
+    Joined,
+    Moved,
+    Pushed,
+    Record,
+    Said,
+    Sent,
+    Tried,
+)
 from unaiverse_lab.view import records_text, sentence, table_html, transitions_text
 
 from .traces import CHAT
@@ -55,6 +67,31 @@ def test_every_kind_of_record_has_its_own_sentence() -> None:
             Sent(1, 0.5, "Ada", "u", ["Ben", "Cid"], "learn", {"n": 3}),
             "Ada asked Ben, Cid to learn(n=3) (u).",
         ),
+        (
+            Completed(1, 0.5, "Hub", "u", "sent", "ok", peer="Ada, Ben"),
+            "Hub delivered data to Ada, Ben (u).",
+        ),
+        (
+            Completed(1, 0.5, "Hub", "u", "sent", "disconnected", peer="", detail="nobody could be reached"),
+            "Hub could not deliver data to anybody: disconnected (nobody could be reached) (u).",
+        ),
+        (Completed(1, 0.5, "Ada", "u", "received", "ok", peer="Hub"), "Ada received data of Hub (u)."),
+        (
+            Completed(1, 0.5, "Ada", "u", "received", "discarded", peer="Hub"),
+            "Ada waits no longer for data of Hub: discarded (u).",
+        ),
+        (
+            Completed(1, 0.5, "Ada", "u", "sent", "error", "learn", "Hub", detail="no"),
+            "Ada sees learn asked of Hub ended without success, error (no) (u).",
+        ),
+        (Injected(1, 0.5, "Ada", "typed", "Hello"), "Ada typed: Hello."),
+        (Injected(1, 0.5, "Ada", "typed", "Hello."), "Ada typed: Hello."),
+        (Injected(1, 0.5, "Ada", "typed"), "Ada typed."),
+        (Injected(1, 0.5, "Ada", "stdin", "Hello"), "Ada was given stdin from outside: Hello."),
+        (Pushed(1, 0.5, "Ada", "Hub", "out", 3, value="Hello"), "Ada received sample 3 of Hub:out: Hello."),
+        (Pushed(1, 0.5, "Ada", "Hub", "out", 3, value="Who?\n"), "Ada received sample 3 of Hub:out: Who?"),
+        (Pushed(1, 0.5, "Ada", "Hub", "out", 3, value="a" * 200), f"Ada received sample 3 of Hub:out: {'a' * 119}…"),
+        (Pushed(1, 0.5, "Ada", "Hub", "out", 3), "Ada received sample 3 of Hub:out."),
         (Said(1, 0.5, "Ada", "one\ntwo"), 'Ada says "one two".'),
         (Fault(1, 0.5, "Ada", "ValueError: no"), "Ada met an error: ValueError: no."),
         (

@@ -9,6 +9,7 @@ from typing import Any
 
 from unaiverse_lab.agents.interactions import InteractionManager
 from unaiverse_lab.agents.link import Link
+from unaiverse_lab.agents.owner import PROCESSOR_IN, PROCESSOR_OUT, StreamOwner
 from unaiverse_lab.agents.surroundings import AgentSurroundings
 from unaiverse_lab.behavior import HybridStateMachine
 from unaiverse_lab.behavior.policy import FilterFunction
@@ -21,11 +22,10 @@ from unaiverse_lab.data.processors import Human, Identity, ScriptedHuman
 from unaiverse_lab.data.props import StreamType
 from unaiverse_lab.data.streams import Stream, StreamProxy
 
-PROCESSOR_IN, PROCESSOR_OUT = "processor_in", "processor"
 PUBLIC_PLACEHOLDER = "<private_peer_id>"
 
 
-class AgentBase(ABC):
+class AgentBase(StreamOwner, ABC):
     """State of an agent; the actions are in the classes built on it.
 
     Args:
@@ -60,6 +60,7 @@ class AgentBase(ABC):
     ) -> None:
         if "surroundings" in self.__dict__:
             return
+        super().__init__()
         if buffer_generated_by_others not in ("none", "one", "all"):
             raise LabError(f"buffer_generated_by_others is 'none', 'one' or 'all', not {buffer_generated_by_others!r}")
         if proc is None and callable(self):
@@ -90,17 +91,16 @@ class AgentBase(ABC):
         self.human_agents: dict[str, NodeProfile] = {}
         self.artificial_agents: dict[str, NodeProfile] = {}
         self.contacting: dict[str, int] = {}
+        self.leaving: list[str] = []
         self.typed: deque[str] = deque()
         self.script: deque[tuple[float, str]] = deque(proc.lines if isinstance(proc, ScriptedHuman) else ())
         self.behav_wildcards: dict[str, Any] = {}
 
-        self.owned_streams: dict[str, Stream] = {}
         self.known_streams: dict[str, dict[str, Stream]] = {}
-        self.outgoing: dict[tuple[str, str | None], Stream] = {}
         self.stdin, self.stdtar = StreamProxy("stdin"), StreamProxy("stdtar")
         self.stdext, self.stdout = StreamProxy("stdext"), StreamProxy("stdout")
         for slot in (*self.proc_inputs, *self.proc_outputs):
-            self._own(Stream(slot.props))
+            self.own(Stream(slot.props))
         self.bind_default_streams()
 
         self._available = True
@@ -108,6 +108,11 @@ class AgentBase(ABC):
         self._engaged_agents: OrderedSet[str] = OrderedSet()
         self._valid_cmp_agents: OrderedSet[str] = OrderedSet()
         self._eval_results: dict[str, float] = {}
+        self._preferred_streams: list[str] = []
+        self._cur_preferred_stream = 0
+        self._repeat = 1
+        self._recordings = 0
+        self.answers: dict[str, dict[str | None, dict[str, list[tuple[int, Any]]]]] = {}
         self._rng: random.Random | None = None
         self._interactions_made = 0
 
@@ -132,8 +137,7 @@ class AgentBase(ABC):
         """Tie the agent to its node."""
         self.link = link
         self.surroundings.attach(link)
-        for stream in self.owned_streams.values():
-            stream.clock = link.clock
+        self._use_postbox(link)
 
     def is_human(self) -> bool:
         """Whether a person sits behind this agent."""
@@ -188,16 +192,6 @@ class AgentBase(ABC):
         """An interaction is over."""
 
     # ------------------------------------------------------------------ streams it owns
-
-    def _own(self, stream: Stream) -> None:
-        self.owned_streams[stream.name] = stream
-        stream.clock = self.surroundings.clock
-        stream.written = self._note_written
-
-    def _note_written(self, stream: Stream, uuid: str | None) -> None:
-        if stream.props.group != PROCESSOR_IN:
-            self.outgoing[stream.name, uuid] = stream
-            self.surroundings.wake()
 
     def bind_default_streams(self) -> None:
         """Let stdin, stdout and stdext show the agent's own streams again."""

@@ -81,7 +81,9 @@ class InteractionManager:
         if not self.owner.knows(interaction.requester):
             raise Refused("you are not among the agents I know")
         edge = machine.find_edge(interaction) if interaction.action_name is not None else None
-        known = self.received.get(interaction.uuid)
+        known = self.find(interaction.uuid)
+        if known is not None and known.requester != interaction.requester:
+            raise Refused(f"the uuid {interaction.uuid!r} is in use")
         if known is None:
             self._admit(interaction, RECEIVED)
         elif known.status == Status.RUNNING:

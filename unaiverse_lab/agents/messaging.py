@@ -17,6 +17,8 @@ from unaiverse_lab.core.envelope import (
     Farewell,
     InteractionMessage,
     InteractionStatus,
+    ProfileUpdate,
+    StreamRequest,
     StreamSample,
 )
 from unaiverse_lab.core.errors import LabError, did_you_mean
@@ -112,14 +114,14 @@ class Messaging(Streaming):
         self.all_agents[peer_id] = profile
         (self.world_masters if base_part(bits) == WORLD_MASTER else self.world_agents)[peer_id] = profile
         (self.human_agents if profile.is_human else self.artificial_agents)[peer_id] = profile
-        self._learn_streams(peer_id, profile)
+        self.learn_streams(peer_id, profile.offered_streams())
         return True
 
     async def remove_agent(self, peer_id: str) -> None:
         """Forget a peer: registries, streams, and whatever was asked between the two."""
         for book in (
             self.all_agents, self.world_agents, self.world_masters, self.human_agents, self.artificial_agents,
-            self.known_streams, self.contacting, self._eval_results,
+            self.known_streams, self.contacting, self._eval_results, self.answers,
         ):  # fmt: skip
             book.pop(peer_id, None)
         for group in (self._found_agents, self._engaged_agents, self._valid_cmp_agents):
@@ -231,9 +233,13 @@ class Messaging(Streaming):
         if copy_sys:
             self._copy_system_samples(interaction)
         if action_name is not None:
-            interaction.target = [
-                peer for peer in targets if link.post(peer, InteractionMessage(interaction.to_dict()))
-            ]
+            try:
+                interaction.target = [
+                    peer for peer in targets if link.post(peer, InteractionMessage(interaction.to_dict()))
+                ]
+            except TypeError as error:  # an argument that cannot cross the wire
+                self.im.complete(interaction, CompletionReason.ERROR, detail=str(error))
+                raise
         link.record(
             Sent(
                 self.clock.tick, self.clock.now, link.name, interaction.uuid, list(interaction.target), action_name,
@@ -251,7 +257,7 @@ class Messaging(Streaming):
         return {role: [self.resolve_streams(ref) for ref in names] for role, names in refs.items()}
 
     def _copy_system_samples(self, interaction: Interaction) -> None:
-        for stream in self._referenced(interaction, self.get_peer_id()):
+        for stream in self._own_streams_of(interaction):
             last = stream.last(SYSTEM_UUID)
             if last is not None:
                 stream.set(last.value, last.tag, interaction.uuid)
@@ -290,6 +296,13 @@ class Messaging(Streaming):
             raise LabError(f"{body.completion_reason!r} is no way for a request to end") from None
         self.im.complete(interaction, reason, body.destination_state, sender, body.detail)
 
+    async def _on_stream_request(self, sender: str, body: StreamRequest) -> None:
+        self.supply(sender, body)
+
+    async def _on_profile_update(self, sender: str, body: ProfileUpdate) -> None:
+        if self.knows(sender):
+            await self.add_agent(sender, NodeProfile.from_dict(body.profile))
+
     async def _on_samples(self, sender: str, body: StreamSample) -> None:
         self.receive_samples(sender, body)
 
@@ -310,7 +323,7 @@ class Messaging(Streaming):
 
     async def end_turn(self) -> None:
         """After the machine has acted: send samples, end what is overdue, answer requests, call callbacks."""
-        self.send_stream_samples()
+        self.send_samples()
         for interaction in list(self.im.sent.values()):
             if interaction.action_name is None or interaction.volatile:
                 self.im.complete(interaction, CompletionReason.OK)
@@ -328,6 +341,26 @@ class Messaging(Streaming):
                     )  # fmt: skip
             elif interaction.callback is not None:
                 await self._call_back(interaction)
+        leaving, self.leaving = self.leaving, []
+        for peer in leaving:
+            await self.part_from(peer)
+
+    def reject(self, interaction: Interaction, reason: str) -> bool:
+        """Refuse a request that is being served: its requester is told why. Always False."""
+        self.im.complete(interaction, CompletionReason.REJECTED, detail=reason)
+        return self.because(reason)
+
+    async def part_from(self, peer_id: str) -> None:
+        """Part from a peer, with a farewell."""
+        if self.knows(peer_id) or peer_id in self.contacting:
+            self._need_link().post(peer_id, Farewell())
+            await self.remove_agent(peer_id)
+            self._met(peer_id, "parted")
+
+    def part_later(self, peer_id: str) -> None:
+        """Part from a peer at the end of the turn, when its requests are answered."""
+        self.leaving.append(peer_id)
+        self._need_link().wake()
 
     async def _call_back(self, interaction: Interaction) -> None:
         name = interaction.callback or ""
@@ -363,6 +396,8 @@ class Messaging(Streaming):
         InteractionMessage: _on_interaction,
         InteractionStatus: _on_status,
         StreamSample: _on_samples,
+        StreamRequest: _on_stream_request,
+        ProfileUpdate: _on_profile_update,
     }
 
 

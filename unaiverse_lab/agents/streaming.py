@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from unaiverse_lab.agents.base import PROCESSOR_IN, PROCESSOR_OUT, AgentBase
+from unaiverse_lab.agents.base import AgentBase
+from unaiverse_lab.agents.owner import PROCESSOR_OUT, SEQUENCE
 from unaiverse_lab.behavior.requests import Refused
-from unaiverse_lab.core.envelope import StreamSample
+from unaiverse_lab.core.envelope import ProfileUpdate, StreamRequest, StreamSample
 from unaiverse_lab.core.errors import StreamError, did_you_mean
 from unaiverse_lab.core.interaction import Interaction
-from unaiverse_lab.core.profile import NodeProfile
 from unaiverse_lab.core.records import Pushed
 from unaiverse_lab.data.props import DataProps
+from unaiverse_lab.data.sequences import BufferedStream
 from unaiverse_lab.data.streams import Stream
 
-SENDER = "send_stream_samples"
+PLAYLIST = "<playlist>"
+MAX_ANSWERS = 16
 
 
 class Streaming(AgentBase):
@@ -28,7 +30,7 @@ class Streaming(AgentBase):
         Returns:
             The streams of its group, by name.
         """
-        self._own(stream)
+        self.own(stream)
         self.bind_default_streams()
         group = stream.props.name_or_group()
         return {s.name: s for s in self.owned_streams.values() if s.props.name_or_group() == group}
@@ -39,12 +41,18 @@ class Streaming(AgentBase):
 
     def stream_profile(self) -> dict[str, list[dict[str, Any]]]:
         """What the profile says of slots and streams."""
-        own = (s.props for s in self.owned_streams.values() if s.props.group not in (PROCESSOR_IN, PROCESSOR_OUT))
         return {
             "proc_inputs": [slot.props.to_dict() for slot in self.proc_inputs],
             "proc_outputs": [slot.props.to_dict() for slot in self.proc_outputs],
-            "streams": [props.to_dict() for props in own],
+            "streams": self.published(),
         }
+
+    def send_profile_to_all(self) -> None:
+        """Tell the world and all known agents that the profile changed."""
+        self.update_streams_in_profile()
+        link = self._need_link()
+        for peer in (*([link.world_id] if link.world_id else []), *self.all_agents):
+            link.post(peer, ProfileUpdate(link.profile.to_dict()))
 
     # ------------------------------------------------------------------ finding streams
 
@@ -79,56 +87,82 @@ class Streaming(AgentBase):
         return found[0] if len(found) == 1 else None
 
     def resolve_streams(self, ref: Any) -> Any:
-        """References as net hashes; what is not found is returned as it is."""
+        """References of own streams as net hashes; ``<playlist>`` as its current entry; others as they are."""
         if not isinstance(ref, str):
             return [self.resolve_streams(one) for one in ref] if isinstance(ref, list | tuple) else ref
+        if ref == PLAYLIST:
+            if not self._preferred_streams:
+                raise StreamError("the playlist is empty: call set_pref_streams first")
+            return self._preferred_streams[self._cur_preferred_stream]
         found = self.find_streams(ref)
         return found[0].props.net_hash(self.get_peer_id()) if found and ":" not in ref else ref
 
     # ------------------------------------------------------------------ peers' streams
 
-    def _learn_streams(self, peer_id: str, profile: NodeProfile) -> None:
-        known = self.known_streams.setdefault(peer_id, {})
-        for data in profile.offered_streams():
+    def learn_streams(self, owner: str, offered: list[dict[str, Any]]) -> None:
+        """Know the streams that a peer, or the world, offers."""
+        known = self.known_streams.setdefault(owner, {})
+        for data in offered:
             props = DataProps.from_dict(data)
             if props.name not in known:
                 stream = known[props.name] = Stream(props)
                 stream.clock = self.clock
+                stream.on_request = bool(data.get(SEQUENCE))
 
     # ------------------------------------------------------------------ interactions on streams
 
     def attach(self, interaction: Interaction) -> None:
-        """Put an interaction on its streams; a received one gets them assigned to the agent's slots.
+        """Put an interaction on its streams; unless it is a request to others, they are assigned to the agent's slots.
 
         Raises:
             Refused: a stream is unknown, or none of them fits a slot.
         """
-        if interaction.side == "sent":
-            for stream in self._referenced(interaction, self.get_peer_id()):
-                stream.add_interaction(interaction)
-            return
         if not interaction.streams:
             return
+        me = self.get_peer_id()
         found = {
-            role: [stream for ref in refs for stream in self._lookup(ref, interaction.requester)]
+            role: [(ref, stream) for ref in refs for stream in self._lookup(ref, self._asker(interaction))]
             for role, refs in interaction.streams.items()
         }
-        interaction.slots = self._assign(found)
-        for stream in self._referenced(interaction, interaction.requester):
-            stream.add_interaction(interaction)
+        for offered in found.values():
+            for _, stream in offered:
+                stream.add_interaction(interaction)
+        if interaction.side == "sent":
+            return
+        interaction.slots = self._assign(found, whole_groups=interaction.is_system)
         for slot in self.proc_outputs:
             self.owned_streams[slot.props.name].add_interaction(interaction)
+        for bound in interaction.slots.values():
+            for stream in bound.values():
+                if isinstance(stream, BufferedStream):
+                    stream.remove_data(interaction.uuid)
+        for owner, names in self._wanted(interaction, me).items():
+            for name in names:
+                self.known_streams[owner][name].remove_data(interaction.uuid)
+            self._need_link().post(owner, StreamRequest(names, interaction.uuid, max(interaction.num_steps, 1)))
 
     def detach(self, interaction: Interaction) -> None:
         """Release the streams of an interaction that is over."""
         if not interaction.streams:
             return
-        for streams in (
-            self.owned_streams,
-            *(self.known_streams.get(p, {}) for p in (interaction.requester,)),
-        ):
+        for owner, names in self._wanted(interaction, self.get_peer_id()).items():
+            self._need_link().post(owner, StreamRequest(names, interaction.uuid, 0))
+        for streams in (self.owned_streams, *self.known_streams.values()):
             for stream in streams.values():
                 stream.remove_interaction(interaction)
+
+    def _asker(self, interaction: Interaction) -> str:
+        return self.get_peer_id() if interaction.is_system else interaction.requester
+
+    def _wanted(self, interaction: Interaction, me: str) -> dict[str, list[str]]:
+        """The sequences of others that the interaction reads, by owner."""
+        wanted: dict[str, list[str]] = {}
+        bound = [stream for streams in interaction.slots.values() for stream in streams.values()]
+        for owner, streams in self.known_streams.items():
+            names = [name for name, stream in streams.items() if stream.on_request and stream in bound]
+            if names and owner != me:
+                wanted[owner] = names
+        return wanted
 
     def _lookup(self, ref: str, owner: str) -> list[Stream]:
         found = self.find_streams(ref, None if ":" in ref else owner)
@@ -137,52 +171,43 @@ class Streaming(AgentBase):
             raise Refused(f"the stream {ref!r} is unknown here.{did_you_mean(ref.rpartition(':')[2], known)}")
         return found
 
-    def _referenced(self, interaction: Interaction, owner: str) -> list[Stream]:
-        return [stream for refs in interaction.streams.values() for ref in refs for stream in self._lookup(ref, owner)]
+    def _own_streams_of(self, interaction: Interaction) -> list[Stream]:
+        refs = [ref for refs in interaction.streams.values() for ref in refs]
+        return [stream for ref in refs for stream in self._lookup(ref, self.get_peer_id())]
 
-    def _assign(self, found: dict[str, list[Stream]]) -> dict[str, dict[str, Stream]]:
+    def _assign(self, found: dict[str, list[tuple[str, Stream]]], whole_groups: bool) -> dict[str, dict[str, Stream]]:
+        """Give streams to slots in order; what is left over is kept if it was named itself, not only its group."""
         slots: dict[str, dict[str, Stream]] = {"stdin": {}, "stdtar": {}, "stdext": {}}
         for proxy, roles, wanted in (
             ("stdin", ("stdin", "stdunk"), self.proc_inputs),
             ("stdtar", ("stdtar",), self.proc_outputs),
         ):
-            offered = [stream for role in roles for stream in found.get(role, [])]
+            offered = [one for role in roles for one in found.get(role, [])]
             if not offered:
                 continue
             for slot in wanted:
-                fit = next((stream for stream in offered if slot.props.is_compatible(stream.props)), None)
+                fit = next((one for one in offered if self._fits(slot.props, one[1].props, proxy)), None)
                 if fit is None:
-                    why = (
-                        "; ".join(f"{s.name}: {slot.props.why_incompatible(s.props)}" for s in offered)
-                        or "none is left"
-                    )
-                    raise Refused(f"no stream fits the slot {slot.props.name!r} ({why})")
+                    if whole_groups:
+                        continue
+                    why = "; ".join(f"{s.name}: {slot.props.why_incompatible(s.props)}" for _, s in offered)
+                    raise Refused(f"no stream fits the slot {slot.props.name!r} ({why or 'none is left'})")
                 offered.remove(fit)
-                slots[proxy][fit.name] = fit
-            slots["stdext"].update({stream.name: stream for stream in offered})
-        slots["stdext"].update({stream.name: stream for stream in found.get("stdext", [])})
+                slots[proxy][fit[1].name] = fit[1]
+            slots["stdext"].update(
+                {
+                    stream.name: stream
+                    for ref, stream in offered
+                    if whole_groups or not ref.endswith(f":{stream.props.group}")
+                }
+            )
+        slots["stdext"].update({stream.name: stream for _, stream in found.get("stdext", [])})
         return {name: bound for name, bound in slots.items() if bound}
 
-    # ------------------------------------------------------------------ samples
+    def _fits(self, slot: DataProps, offered: DataProps, proxy: str) -> bool:
+        return slot.is_compatible(offered)
 
-    def send_stream_samples(self) -> None:
-        """Send what was written since the last turn to the partners of each interaction."""
-        outgoing, self.outgoing = self.outgoing, {}
-        link = self._need_link()
-        for (name, uuid), stream in outgoing.items():
-            interaction = stream.get_interaction(uuid)
-            if interaction is None:
-                continue
-            recipients = interaction.target if interaction.side == "sent" else [interaction.requester]
-            samples = [
-                {"data": sample.value, "data_tag": sample.tag, "data_uuid": uuid}
-                for sample in stream.read(SENDER, uuid)
-                if sample.value is not None
-            ]
-            if samples:
-                group = stream.props.net_hash(self.get_peer_id())
-                for recipient in recipients:
-                    link.post(recipient, StreamSample(group, {name: samples}))
+    # ------------------------------------------------------------------ samples
 
     def receive_samples(self, sender: str, body: StreamSample) -> None:
         """Store the samples of a peer; those of unknown streams, or older than what is there, are dropped.
@@ -194,6 +219,7 @@ class Streaming(AgentBase):
         if owner != sender:
             raise StreamError(f"{sender} sent samples of a stream of {owner}")
         known = self.known_streams.get(sender, {})
+        is_answer = body.group.rpartition(":")[2] == PROCESSOR_OUT and self.buffer_generated_by_others != "none"
         link = self._need_link()
         for name, samples in body.samples.items():
             stream = known.get(name)
@@ -205,6 +231,8 @@ class Streaming(AgentBase):
                 if last is not None and last > tag:
                     continue
                 stream.set(value, tag, uuid)
+                if is_answer:
+                    self._buffer_answer(sender, uuid, name, tag, value)
                 link.record(
                     Pushed(
                         self.clock.tick,
@@ -217,3 +245,10 @@ class Streaming(AgentBase):
                         stream.props.to_text(value),
                     )
                 )
+
+    def _buffer_answer(self, sender: str, uuid: str | None, name: str, tag: int, value: Any) -> None:
+        kept = self.answers.setdefault(sender, {})
+        kept.setdefault(uuid, {}).setdefault(name, []).append((tag, value))
+        cap = 1 if self.buffer_generated_by_others == "one" else MAX_ANSWERS
+        while len(kept) > cap:
+            del kept[next(iter(kept))]

@@ -8,7 +8,8 @@ from unaiverse_lab.agents.interactions import InteractionManager
 from unaiverse_lab.agents.link import Link
 from unaiverse_lab.behavior.surroundings import Surroundings
 from unaiverse_lab.core.interaction import CompletionReason, Interaction
-from unaiverse_lab.data.streams import StreamProxy
+from unaiverse_lab.data.sequences import BufferedStream
+from unaiverse_lab.data.streams import Stream, StreamProxy
 
 READER = "machine"
 
@@ -27,6 +28,12 @@ class Performer(Protocol):
 
     def bind_default_streams(self) -> None:
         """Show the agent's own streams again."""
+
+    def attach(self, interaction: Interaction) -> None:
+        """Put an interaction on the streams it uses."""
+
+    def detach(self, interaction: Interaction) -> None:
+        """Release those streams."""
 
 
 class AgentSurroundings(Surroundings):
@@ -57,13 +64,30 @@ class AgentSurroundings(Surroundings):
             and (not request.slots or self.has_fresh_data(request))
         )
 
+    def start(self, interaction: Interaction) -> None:
+        """Attach a run of the machine's own to its streams, from their beginning."""
+        self.agent.attach(interaction)
+
+    def release(self, interaction: Interaction) -> None:
+        """Let those streams go."""
+        if interaction.slots:
+            self.agent.detach(interaction)
+            interaction.slots = {}
+
     def has_fresh_data(self, interaction: Interaction) -> bool:
-        """Whether every stream of the interaction has a sample that no step has consumed."""
-        return all(
-            stream.has_unread(READER, interaction.uuid)
-            for bound in interaction.slots.values()
-            for stream in bound.values()
-        )
+        """Whether every stream of the interaction has a sample that no step has consumed.
+
+        The agent's own sequences always have their next sample, until they end.
+        """
+        fresh = True
+        for bound in interaction.slots.values():
+            for stream in bound.values():
+                if not stream.has_unread(READER, interaction.uuid) and not self._draw(stream, interaction.uuid):
+                    fresh = False
+        return fresh
+
+    def _draw(self, stream: Stream, uuid: str) -> bool:
+        return isinstance(stream, BufferedStream) and stream.advance(uuid) is not None
 
     def consumed(self, interaction: Interaction) -> None:
         """Mark the data of a step as used, and remember its tags."""

@@ -146,6 +146,8 @@ class ControlledMachine(Interpreter):
         run = self._run
         if run is not None and run.interaction is not None:
             run.interaction.clear_mark()
+            if run.interaction.is_system:
+                self.surroundings.release(run.interaction)
         self._run = None
 
     def _forget(self) -> None:

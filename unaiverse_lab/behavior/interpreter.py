@@ -12,9 +12,9 @@ from typing import Any
 from unaiverse_lab.behavior.actions import definition_line
 from unaiverse_lab.behavior.model import Call, Machine, State, Transition, substitute, substitute_text
 from unaiverse_lab.behavior.policy import Candidate, FilterFunction, PolicyFunction, policy_default
-from unaiverse_lab.behavior.requests import find_edge
+from unaiverse_lab.behavior.requests import Refused, find_edge
 from unaiverse_lab.behavior.surroundings import Surroundings
-from unaiverse_lab.core.errors import BehaviorError
+from unaiverse_lab.core.errors import BehaviorError, LabError
 from unaiverse_lab.core.faults import fault
 from unaiverse_lab.core.interaction import DEFAULT_RETRY, SYSTEM, SYSTEM_UUID, Interaction, Status
 from unaiverse_lab.core.records import InState, Moved, Said, Tried
@@ -351,18 +351,32 @@ class Interpreter:
             interaction.status = Status.RUNNING
         if edge.msg is not None and run.step < 0:
             self._show(edge, interaction)
+        own = interaction is not None and interaction.is_system and bool(interaction.streams)
         if run.started_at is None:
+            if own and not self._start_own(run, interaction):  # type: ignore[arg-type]
+                return FAILED
             run.started_at = self.surroundings.clock.now
             if edge.retry_timeout > 0 and not multi:
                 run.retry_from = run.started_at
         elif self._timed_out(run, multi):
             self._record_try(run, "timeout")
             return DONE if multi and run.step >= 0 else FAILED
-        if multi and run.step >= 0 and not self.surroundings.has_fresh_data(interaction):  # type: ignore[arg-type]
+        if (own or (multi and run.step >= 0)) and not self.surroundings.has_fresh_data(interaction):  # type: ignore[arg-type]
+            if run.retry_from is None:
+                run.retry_from = run.started_at
             return AGAIN
         run.step += 1
         self.reason = None
         return None
+
+    def _start_own(self, run: Run, interaction: Interaction) -> bool:
+        try:
+            self.surroundings.start(interaction)
+        except (Refused, LabError) as error:
+            self.reason = str(error)
+            self._record_try(run, "failed")
+            return False
+        return True
 
     def _settle(self, run: Run, result: Any, error: Exception | None) -> int:
         """What the result of a call means."""
@@ -395,7 +409,8 @@ class Interpreter:
         now = self.surroundings.clock.now
         if 0 < edge.max_duration <= now - run.started_at:  # type: ignore[operator]
             return True
-        retry = edge.retry_timeout or (DEFAULT_RETRY if multi else 0.0)
+        patient = multi or (run.interaction is not None and run.interaction.is_system and run.interaction.streams)
+        retry = edge.retry_timeout or (DEFAULT_RETRY if patient else 0.0)
         return run.retry_from is not None and 0 < retry <= now - run.retry_from
 
     async def _call(self, call: Call, interaction: Interaction) -> Any:
@@ -429,6 +444,8 @@ class Interpreter:
         )  # fmt: skip
         self.drop_request(interaction)
         interaction.clear_mark()
+        if interaction.is_system:
+            around.release(interaction)
         around.served(interaction, edge.target)
 
     def _give_up(self, run: Run) -> None:
@@ -446,6 +463,8 @@ class Interpreter:
             if not interaction.is_completed:
                 interaction.status = Status.PAUSED
             interaction.clear_mark()
+        elif interaction is not None:
+            self.surroundings.release(interaction)
         if run.tries[edge] >= len(queue) and edge in run.candidates:
             run.candidates.remove(edge)
 

@@ -35,6 +35,16 @@ class Surroundings:
         """Whether a request can be served now: not over, its requester known, its data there."""
         return not request.is_completed
 
+    def start(self, interaction: Interaction) -> None:
+        """The machine begins a run of its own that uses streams.
+
+        Raises:
+            Refused: it cannot have them; the text says why.
+        """
+
+    def release(self, interaction: Interaction) -> None:
+        """That run is over, or was given up."""
+
     def begin(self, interaction: Interaction) -> None:
         """An action is about to be called for this interaction: make its data current."""
 

@@ -23,12 +23,13 @@ class ProfileMessage(Body, tag="profile"):
 
 
 class WorldApproval(Body, tag="world_approval"):
-    """The world lets a joiner in: its role, and the behavior of that role as JSON text (None: no behavior)."""
+    """The world lets a joiner in: its role, the behavior of that role as JSON text (None: no behavior), its streams."""
 
     world_id: str
     role: int
     role_name: str
     behavior: str | None = None
+    streams: list[dict[str, Any]] = []
 
 
 class WorldRefusal(Body, tag="world_refusal"):
@@ -98,6 +99,23 @@ class StreamSample(Body, tag="stream_sample"):
     samples: dict[str, list[dict[str, Any]]]
 
 
+class StreamRequest(Body, tag="stream_request"):
+    """Asks the owner of some sequences for their next samples, one a tick, ``count`` of each (0: no more).
+
+    ``uuid`` is the interaction of the asking agent for which they are wanted.
+    """
+
+    names: list[str]
+    uuid: str
+    count: int
+
+
+class ProfileUpdate(Body, tag="profile_update"):
+    """A member's profile changed (it has new streams, say)."""
+
+    profile: dict[str, Any]
+
+
 AnyBody = (
     ProfileMessage
     | WorldApproval
@@ -111,6 +129,8 @@ AnyBody = (
     | InteractionMessage
     | InteractionStatus
     | StreamSample
+    | StreamRequest
+    | ProfileUpdate
 )
 
 

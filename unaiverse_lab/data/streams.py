@@ -59,6 +59,7 @@ class Stream:
         self.clock: Clock = VirtualClock()
         self.written: Callable[[Stream, str | None], None] | None = None
         self.enabled = True
+        self.on_request = False
         self._channels: dict[str | None, _Channel] = {}
         self._seen: dict[str, dict[str | None, int]] = {}
         self._interactions: dict[str, Any] = {}

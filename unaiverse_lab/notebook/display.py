@@ -252,9 +252,6 @@ def _machines(session: Session) -> dict[str, dict[str, Any]]:
 
 
 def _machine(machine: HybridStateMachine, title: str | None = None) -> Shown:
-    if not machine.machine.states:
-        words = f"{title or machine.role}: a machine without states; add_state('ready') adds one"
-        return Shown(f"<p>{escape(words)}</p>", words)
     data = machine.to_dict()
     current, limbo = machine.get_state_name(consider_limbo=True), machine.get_state_name() is None
     where = f"in the middle of an action of {current}" if limbo else f"now in {current}"

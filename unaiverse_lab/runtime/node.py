@@ -249,14 +249,16 @@ class Node:
     async def finish_turn(self) -> None:
         """After the machine has acted: samples and answers leave, overdue interactions end."""
         agent = self.agent
-        if agent is not None and (agent.outgoing or len(agent.im) or agent.im.just_completed):
+        if agent is not None and (agent.has_samples_to_send() or len(agent.im) or agent.im.just_completed):
             await self._guarded(agent.end_turn(), "end of turn")
+        if self.world is not None and self.world.has_samples_to_send():
+            self.world.send_samples()
         if self.run_hook is not None:
             await self._guarded(_call_hook(self.run_hook, self), "run_hook")
         self.chores = (
             self.run_hook is not None
             or self._has_on_tick()
-            or (agent is not None and bool(agent.typed or agent.script or agent.outgoing or len(agent.im)))
+            or (agent is not None and bool(agent.typed or agent.script or agent.has_samples_to_send() or len(agent.im)))
         )
 
     def _has_on_tick(self) -> bool:
@@ -272,10 +274,12 @@ class Node:
         """When the node next has something to do: a time, 0 for the next tick, infinity when only a message can."""
         if self.run_hook is not None or (self.state == MEMBER and self._has_on_tick()):
             return 0.0
+        if self.world is not None:
+            return 0.0 if self.world.has_samples_to_send() else NEVER
         agent = self.agent
         if agent is None:
             return NEVER
-        if agent.typed or agent.outgoing:
+        if agent.typed or agent.has_samples_to_send():
             return 0.0
         soonest = agent.behav.due()
         if agent.script:
@@ -311,6 +315,8 @@ class Node:
         if self.state != ASKING:
             raise LabError("the world let in a node that was not asking")
         self.state = MEMBER
+        assert self.agent is not None
+        self.agent.learn_streams(sender, body.streams)
         self._adopt(body.role, body.role_name)
 
     def _on_WorldRefusal(self, sender: str, body: WorldRefusal) -> None:

@@ -32,8 +32,10 @@ class Trace:
         self._gone = 0
         self._digested = 0
         self._hash = hashlib.blake2b(digest_size=16)
-        self._file: IO[bytes] | None = None if path is None else Path(path).open("wb")  # noqa: SIM115
+        self._file: IO[bytes] | None = None
         self.append = self._records.append
+        if path is not None:
+            self.write_to(path)
 
     def __len__(self) -> int:
         return self._gone + len(self._records)
@@ -81,7 +83,7 @@ class Trace:
     def _take_in(self) -> None:
         fresh = self.since(self._digested)
         if fresh:
-            lines = b"".join(_encoder.encode(record) + b"\n" for record in fresh)
+            lines = _lines(fresh)
             self._hash.update(lines)
             self._digested = len(self)
             if self._file is not None:
@@ -92,6 +94,13 @@ class Trace:
         self._take_in()
         return self._hash.hexdigest()
 
+    def write_to(self, path: str | Path) -> None:
+        """Write the records in memory to a JSON Lines file, and to the same file every one that follows."""
+        self.close()
+        self._take_in()
+        self._file = Path(path).open("wb")  # noqa: SIM115
+        self._file.write(_lines(self._records))
+
     def close(self) -> None:
         """Finish the file, if there is one."""
         if self._file is not None:
@@ -101,7 +110,11 @@ class Trace:
 
     def export(self, path: str | Path) -> None:
         """Write the records in memory to a JSON Lines file, one object a line."""
-        Path(path).write_bytes(b"".join(_encoder.encode(record) + b"\n" for record in self._records))
+        Path(path).write_bytes(_lines(self._records))
+
+
+def _lines(records: Iterable[Record]) -> bytes:
+    return b"".join(_encoder.encode(record) + b"\n" for record in records)
 
 
 def digest_of(records: Iterable[Record]) -> str:

@@ -70,11 +70,11 @@ class Edge:
 
 @dataclass(frozen=True, slots=True)
 class Graph:
-    """The states in the machine's order, the edges in evaluation order, the name of the initial state."""
+    """The states in the machine's order, the edges in evaluation order, the name of the initial state (if any)."""
 
     nodes: tuple[Node, ...]
     edges: tuple[Edge, ...]
-    initial: str
+    initial: str | None
 
 
 def graph_of(machine: Mapping[str, Any], teleports: bool = True) -> Graph:
@@ -109,6 +109,8 @@ def graph_of(machine: Mapping[str, Any], teleports: bool = True) -> Graph:
 def machine_text(machine: Mapping[str, Any], teleports: bool = True) -> str:
     """Return the states of ``machine`` and what leaves each of them, in evaluation order, as plain text."""
     graph = graph_of(machine, teleports)
+    if not graph.nodes:
+        return "no states yet: add_state('ready') adds one"
     lines = []
     for node in graph.nodes:
         traits = [

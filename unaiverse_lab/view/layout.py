@@ -73,22 +73,23 @@ def layout_of(graph: Graph) -> Layout:
     """Place ``graph`` on a plane. The same graph is always drawn the same way.
 
     Raises:
-        KeyError: the initial state, or an end of an edge, is not among the states.
+        KeyError: the initial state (unless it is None), or an end of an edge, is not among the states.
     """
-    return _Drawing(graph).result()
+    return _Drawing(graph).result() if graph.nodes else Layout(2 * _MARGIN, 2 * _MARGIN, {}, ())
 
 
 def layers(graph: Graph) -> dict[str, int]:
     """Return the row of each state: below those that lead to it, but for the edges that close a cycle.
 
-    The initial state is alone in row 0.
+    The initial state, if there is one, is alone in row 0.
     """
     leaving: dict[str, list[str]] = {node.name: [] for node in graph.nodes}
     for edge in sorted(graph.edges, key=lambda edge: edge.teleport):
         if edge.target not in (edge.source, graph.initial):
             leaving[edge.source].append(edge.target)
     finished: dict[str, list[str]] = {}
-    for root in (graph.initial, *leaving):
+    first = [] if graph.initial is None else [graph.initial]
+    for root in (*first, *leaving):
         path = {} if root in finished else {root: iter(leaving[root])}
         while path:
             name, targets = next(reversed(path.items()))
@@ -98,9 +99,8 @@ def layers(graph: Graph) -> dict[str, int]:
                 del path[name]
             else:
                 path[target] = iter(leaving[target])
-    rows = dict.fromkeys(leaving, 1)
-    rows[graph.initial] = 0
-    entered = {target for targets in finished.values() for target in targets} | {graph.initial}
+    rows = dict.fromkeys(leaving, len(first)) | dict.fromkeys(first, 0)
+    entered = {target for targets in finished.values() for target in targets}.union(first)
     for name, onwards in reversed(finished.items()):
         for target in onwards:
             rows[target] = max(rows[target], rows[name] + 1)

@@ -40,10 +40,10 @@ def machine_svg(
     heading = title or machine["machine"].get("role") or "machine"
     graph = graph_of(machine, teleports)
     drawing = layout_of(graph)
-    caption = ""
+    caption = "" if drawing.spots else "no states yet"
     if current in drawing.spots:
         caption = f"in the middle of an action of {current}" if limbo else f"now in {current}"
-    legend, legend_width = _legend(drawing, caption != "", limbo)
+    legend, legend_width = _legend(drawing, graph.initial is not None, current in drawing.spots, limbo)
     width = max(drawing.width, 46 + text_width(heading, 16) + text_width(caption, 11), legend_width)
     body = [
         text_at(18, 25, heading, 'font-size="15" font-weight="bold"'),
@@ -133,12 +133,14 @@ def _mark(x: float, y: float, limbo: bool) -> str:
     return disc + half if limbo else disc
 
 
-def _legend(drawing: Layout, marked: bool, limbo: bool) -> tuple[str, float]:
+def _legend(drawing: Layout, initial: bool, marked: bool, limbo: bool) -> tuple[str, float]:
     """Return the key to the signs that the drawing uses, and its width in pixels."""
     nodes = [spot.node for spot in drawing.spots.values()]
     edges = [route.edge for route in drawing.routes]
     line = f'<path d="M0 0h20" stroke="{INK}" stroke-width="1.3" '
-    signs = [(_shape(0, -7, 20, 14, True, True, False, False), "initial")]
+    signs = []
+    if initial:
+        signs.append((_shape(0, -7, 20, 14, True, True, False, False), "initial"))
     if any(node.blocking for node in nodes):
         signs.append((_shape(0, -7, 20, 14, True, False, False, False), "blocking"))
     if not all(node.blocking for node in nodes):

@@ -43,6 +43,13 @@ _MEETINGS = {
     "refused": "did not get to meet",
     "parted": "parted from",
 }
+_DELIVERIES = {
+    (True, True): "delivered data to",
+    (True, False): "could not deliver data to",
+    (False, True): "received data of",
+    (False, False): "waits no longer for data of",
+}
+"""How data that came without a request ended: seen by its sender or not, well or not."""
 
 
 @singledispatch
@@ -109,7 +116,8 @@ def _because(reason: str | None) -> str:
 
 
 def _said(record: Record, rest: str) -> str:
-    return one_line(f"{record.node} {rest}") + "."
+    words = one_line(f"{record.node} {rest}")
+    return words if words.endswith((".", "!", "?", "…")) else words + "."
 
 
 @sentence.register
@@ -195,11 +203,14 @@ def _(record: Requested) -> str:
 
 @sentence.register
 def _(record: Completed) -> str:
-    what = record.action or "an exchange of data"
+    detail = f" ({record.detail})" if record.detail else ""
+    if record.action is None:
+        what = f"{_DELIVERIES[record.side == 'sent', record.reason == 'ok']} {record.peer or 'anybody'}"
+        end = "" if record.reason == "ok" else f": {record.reason}{detail}"
+        return _said(record, f"{what}{end} ({record.uuid})")
     peer = "" if record.peer is None else f" {'asked of' if record.side == 'sent' else 'asked by'} {record.peer}"
     end = "completed" if record.reason == "ok" else f"ended without success, {record.reason}"
-    detail = f" ({record.detail})" if record.detail else ""
-    return _said(record, f"sees {what}{peer} {end}{detail} ({record.uuid})")
+    return _said(record, f"sees {record.action}{peer} {end}{detail} ({record.uuid})")
 
 
 @sentence.register
@@ -211,7 +222,7 @@ def _(record: Pushed) -> str:
 @sentence.register
 def _(record: Injected) -> str:
     value = "" if record.value is None else f": {clipped(record.value, 120)}"
-    return _said(record, f"was given {record.what} from outside{value}")
+    return _said(record, f"typed{value}" if record.what == "typed" else f"was given {record.what} from outside{value}")
 
 
 @sentence.register

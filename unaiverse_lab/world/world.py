@@ -7,14 +7,17 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from unaiverse_lab.agents import Agent
+from unaiverse_lab.agents.owner import StreamOwner
 from unaiverse_lab.behavior import HybridStateMachine
 from unaiverse_lab.core.clock import Clock
 from unaiverse_lab.core.envelope import (
     Body,
     Farewell,
     ProfileMessage,
+    ProfileUpdate,
     RoleChange,
     RoleSuggestions,
+    StreamRequest,
     WorldApproval,
     WorldRefusal,
 )
@@ -23,6 +26,7 @@ from unaiverse_lab.core.faults import fault
 from unaiverse_lab.core.profile import TEMPORARY, NodeProfile
 from unaiverse_lab.core.records import BehaviorSet, Joined, Record
 from unaiverse_lab.core.roles import WORLD_AGENT, WORLD_MASTER, RoleTable, base_part, custom_part
+from unaiverse_lab.data.streams import Stream
 from unaiverse_lab.world.folder import role_classes
 from unaiverse_lab.world.gate import Gate
 from unaiverse_lab.world.stats import Stats
@@ -41,8 +45,11 @@ class WorldLink(Protocol):
     def post(self, target: str, body: Body) -> bool:
         """Send a message; False if there is no such peer."""
 
+    def wake(self) -> None:
+        """Give the node a turn at the next tick."""
 
-class World:
+
+class World(StreamOwner):
     """A shared environment. Subclass it, and say in :meth:`assign_role` who gets which role.
 
     Args:
@@ -70,6 +77,7 @@ class World:
         roles: Mapping[str, type[Agent]] | None = None,
         behaviors: Mapping[str, Behavior] | None = None,
     ) -> None:
+        super().__init__()
         self.world_folder = None if world_folder is None else str(world_folder)
         self.merge_flat_stream_labels = merge_flat_stream_labels
         self.stats = stats if stats is not None else Stats(is_world=True)
@@ -168,6 +176,7 @@ class World:
     def attach_to(self, link: WorldLink) -> None:
         """Tie the world to its node, and say in the trace which behaviors it offers."""
         self.link = link
+        self._use_postbox(link)
         for role, text in self.role_to_behav.items():
             link.record(BehaviorSet(link.clock.tick, link.clock.now, link.name, role, text))
 
@@ -175,6 +184,10 @@ class World:
         if self.link is None:
             raise NotInWorld("this world has no node yet: give it to a Session or a Node")
         return self.link
+
+    def add_stream(self, stream: Stream) -> None:
+        """Own a stream, which members may ask for; to be called in the constructor."""
+        self.own(stream)
 
     # ------------------------------------------------------------------ members
 
@@ -273,7 +286,7 @@ class World:
             profile.without_temporary().with_dynamic(connections={"role": self.roles.to_name.get(bits)}),
         )
         self._joined(profile.name, "admitted", role=name)
-        link.post(sender, WorldApproval(link.peer_id, bits, name, self.role_to_behav.get(name)))
+        link.post(sender, WorldApproval(link.peer_id, bits, name, self.role_to_behav.get(name), self.published()))
 
     def _judge(self, profile: NodeProfile, options: dict[str, Any]) -> tuple[int | None, str]:
         refused = self.gate.why_refused(profile)
@@ -300,6 +313,24 @@ class World:
             self._joined(self.all_agents[sender].name, "left", reason=body.reason or None)
             await self.remove_agent(sender)
 
+    async def _on_stream_request(self, sender: str, body: StreamRequest) -> None:
+        if sender not in self.roster:
+            raise LabError(f"{sender} is not a member and may not ask for streams")
+        self.supply(sender, body)
+
+    async def _on_profile_update(self, sender: str, body: ProfileUpdate) -> None:
+        if sender in self.roster:
+            profile = NodeProfile.from_dict(body.profile)
+            for book in (
+                self.all_agents,
+                self.world_agents,
+                self.world_masters,
+                self.human_agents,
+                self.artificial_agents,
+            ):
+                if sender in book:
+                    book[sender] = profile
+
     async def _on_suggestions(self, sender: str, body: RoleSuggestions) -> None:
         if base_part(self.roster.get(sender, 0)) != WORLD_MASTER:
             raise LabError(f"{sender} suggested a role, but it is not a master of this world")
@@ -324,4 +355,6 @@ class World:
         ProfileMessage: _on_profile,
         Farewell: _on_farewell,
         RoleSuggestions: _on_suggestions,
+        StreamRequest: _on_stream_request,
+        ProfileUpdate: _on_profile_update,
     }

@@ -1,7 +1,9 @@
 """The built-in actions, one file per family."""
 
 from unaiverse_lab.agents.actions.discovery import DiscoveryActions
+from unaiverse_lab.agents.actions.engagement import EngagementActions
 from unaiverse_lab.agents.actions.governance import GovernanceActions
+from unaiverse_lab.agents.actions.playlist import PlaylistActions
 from unaiverse_lab.agents.actions.work import WorkActions
 
-__all__ = ["DiscoveryActions", "GovernanceActions", "WorkActions"]
+__all__ = ["DiscoveryActions", "EngagementActions", "GovernanceActions", "PlaylistActions", "WorkActions"]

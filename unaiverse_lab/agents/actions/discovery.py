@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from unaiverse_lab.agents.messaging import Messaging
+from unaiverse_lab.agents.actions.engagement import EngagementActions
 from unaiverse_lab.behavior.actions import action
-from unaiverse_lab.core.envelope import Farewell
 from unaiverse_lab.core.errors import did_you_mean
 from unaiverse_lab.core.ordered import OrderedSet
 
 
-class DiscoveryActions(Messaging):
+class DiscoveryActions(EngagementActions):
     """``connect_by_role``, ``connect_to``, ``find_agents``, ``connected``, ``disconnected``, ``disconnect``, ..."""
 
     @action
@@ -128,7 +127,26 @@ class DiscoveryActions(Messaging):
         True always. Sends a farewell.
         """
         for peer in self.chosen_agents(agent):
-            await self._part_from(peer)
+            await self.part_from(peer)
+        return True
+
+    @action
+    async def disconnect_by_role(self, role: str | list[str], disengage_too: bool = False) -> bool:
+        """Part from all known members with a role.
+
+        Args:
+            role: one role, or several.
+            disengage_too: ask the engaged ones to disengage first.
+
+        True always. Sends farewells.
+
+        Raises:
+            WorldError: no such role in this world.
+        """
+        if disengage_too and self._engaged_agents:
+            await self.send_disengage(send_disconnection_too=True)
+        for peer in self.get_agents_by_role(role):
+            await self.part_from(peer)
         return True
 
     @action
@@ -139,9 +157,3 @@ class DiscoveryActions(Messaging):
         """
         waiting = [peer for peer in self._found_agents if peer in self.contacting]
         return bool(waiting) or self.because("no handshake is under way")
-
-    async def _part_from(self, peer: str) -> None:
-        if self.knows(peer) or peer in self.contacting:
-            self._need_link().post(peer, Farewell())
-            await self.remove_agent(peer)
-            self._met(peer, "parted")

@@ -72,7 +72,9 @@ class EngagementActions(WorkActions):
         if not self._available:
             return self.reject(interaction, f"busy with {', '.join(self._engaged_agents)}")
         if acceptable_role is not None and peer not in self.get_agents_by_role(acceptable_role):
-            return self.reject(interaction, f"only the role {acceptable_role!r} may engage me, not {self.get_role(peer)!r}")
+            return self.reject(
+                interaction, f"only the role {acceptable_role!r} may engage me, not {self.get_role(peer)!r}"
+            )
         self._engaged_agents.add(peer)
         self._available = False
         return True

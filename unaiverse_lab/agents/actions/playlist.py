@@ -29,7 +29,9 @@ class PlaylistActions(Messaging):
             raise LabError("a playlist needs at least one stream and repeat >= 1")
         for ref in net_hashes:
             if not self.find_streams(ref):
-                known = sorted({stream.props.name_or_group() for stream in self.streams_of(ref.partition(":")[0]).values()})
+                known = sorted(
+                    {stream.props.name_or_group() for stream in self.streams_of(ref.partition(":")[0]).values()}
+                )
                 raise LabError(f"there is no stream {ref!r}.{did_you_mean(ref.rpartition(':')[2], known)}")
         self._preferred_streams = list(net_hashes) * repeat
         self._cur_preferred_stream = 0

@@ -1,0 +1,157 @@
+"""``unaiverse-lab run``: a world synchronized, told as it goes."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Callable, Iterable
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from unaiverse_lab.cli._shared import FAILED, INTERRUPTED, blamed, explained, plain
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from unaiverse_lab.core.records import Record
+    from unaiverse_lab.runtime.session import Session
+
+
+def run(
+    folder: Annotated[str, typer.Argument(help="A world folder, or the name of a gallery world.")],
+    ticks: Annotated[int | None, typer.Option(min=1, help="Run at most so many ticks.")] = None,
+    until: Annotated[
+        str | None,
+        typer.Option(help="Stop at STATE (some agent is in it), NAME:STATE or ROLE:STATE (all of that role are)."),
+    ] = None,
+    seed: Annotated[str, typer.Option(help="Seed of every random source.")] = "0",
+    trace: Annotated[Path | None, typer.Option(help="Write every record to this JSON Lines file.")] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Pass every message through its encoded form.")] = False,
+    every: Annotated[bool, typer.Option("--every", help="Print a line for each record, attempts included.")] = False,
+) -> None:
+    """Run a world synchronized, and print who moved from which state to which and why.
+
+    Without --ticks and --until it runs until nothing can happen any more, or Ctrl+C. The last line is the digest of the
+    run: equal for equal runs.
+    """
+    from unaiverse_lab.runtime.launch import load
+    from unaiverse_lab.runtime.trace import Trace
+    from unaiverse_lab.world.folder import find_world
+
+    with explained():
+        root = find_world(folder)
+        records = Trace()
+        with blamed(root):
+            session = load(root, _number(seed), strict, trace=records)
+        if trace is not None:
+            records.write_to(trace)
+        try:
+            reason = _run(session, until, ticks, _Printer(session, every))
+            digest = records.digest()
+        finally:
+            records.close()
+    if reason == "interrupted":
+        typer.secho(f"stopped by Ctrl+C at tick {session.tick} ({session.now:g} s)", err=True)
+    elif until is not None and reason != "until":
+        why = "nothing can happen any more" if reason == "quiet" else f"{ticks} ticks are over"
+        typer.secho(f"{until} was not reached: {why} (tick {session.tick})", fg="red", err=True)
+    typer.echo(f"digest: {digest}")
+    if reason == "interrupted":
+        raise typer.Exit(INTERRUPTED)
+    if until is not None and reason != "until":
+        raise typer.Exit(FAILED)
+
+
+def _number(seed: str) -> int | str:
+    return int(seed) if seed.removeprefix("-").isdecimal() else seed
+
+
+class _Stopped(Exception):
+    """Ends a run between two ticks."""
+
+
+def _run(session: Session, until: str | None, ticks: int | None, printer: Callable[[], None]) -> str:
+    """Run, printing after each tick. The first Ctrl+C ends the run after the tick, a second one at once."""
+    asked_to_stop = False
+
+    def interrupt(signum: int, frame: Any) -> None:
+        nonlocal asked_to_stop
+        asked_to_stop = True
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    def after_tick(session: Session) -> None:
+        printer()
+        if asked_to_stop:
+            raise _Stopped
+
+    before = signal.signal(signal.SIGINT, interrupt)
+    try:
+        with _progress(session, ticks):
+            reason = session.run(until, ticks, after_tick).reason
+    except (_Stopped, KeyboardInterrupt):
+        reason = "interrupted"
+    finally:
+        signal.signal(signal.SIGINT, before)
+    printer()
+    return reason
+
+
+class _Printer:
+    """Prints the records that came since it was last called."""
+
+    def __init__(self, session: Session, every: bool) -> None:
+        from unaiverse_lab.core.records import Dropped, Fault, Moved, Said
+        from unaiverse_lab.view.text import sentence
+
+        self._trace = session.trace
+        self._seen = 0
+        self._every = every
+        self._told = (Moved, Said, Fault, Dropped)
+        self._sentence = sentence
+
+    def __call__(self) -> None:
+        fresh = self._trace.since(self._seen)
+        self._seen = len(self._trace)
+        lines = [
+            f"{record.tick:>7} {record.t:>10.3f}  {plain(self._sentence(record))}\n"
+            for record in fresh
+            if self._every or self._tells(record)
+        ]
+        if lines:
+            sys.stdout.write("".join(lines))
+            sys.stdout.flush()
+
+    def _tells(self, record: Record) -> bool:
+        return isinstance(record, self._told) or (record.kind == "join" and getattr(record, "stage", "") == "refused")
+
+
+def _progress(session: Session, ticks: int | None) -> AbstractContextManager[Any]:
+    """A bar on stderr while the run goes on; nothing unless stderr is a terminal."""
+    if not sys.stderr.isatty():
+        return nullcontext()
+    from rich.console import Console, RenderableType
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    class Bar(Progress):
+        """Looks at the clock of the session whenever it is drawn, so that ticks cost nothing more."""
+
+        def get_renderables(self) -> Iterable[RenderableType]:
+            for task in self.tasks:
+                self.update(task.id, completed=session.tick + 1)
+            return super().get_renderables()
+
+    words = "{task.completed:.0f} ticks" if ticks is None else "{task.completed:.0f} of {task.total:.0f} ticks"
+    # Lines printed meanwhile go above the bar where both go to a terminal; otherwise they are left alone.
+    bar = Bar(
+        BarColumn(),
+        TextColumn(words),
+        TimeElapsedColumn(),
+        console=Console(stderr=True),
+        transient=True,
+        redirect_stdout=sys.stdout.isatty(),
+    )
+    bar.add_task("", total=ticks)
+    return bar
