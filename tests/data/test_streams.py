@@ -149,7 +149,7 @@ def test_a_stream_of_a_proxy_is_named_by_name_hash_or_position(key: str | int) -
 
 def test_wrong_uses_of_a_proxy_say_what_there_is() -> None:
     both = proxy(one=text("one"), two=text("two"))
-    with pytest.raises(StreamError, match="no stream 'tow'.*'two'"):
+    with pytest.raises(StreamError, match=r"no stream 'tow'.*'two'"):
         both.get("tow")
     with pytest.raises(StreamError, match="no stream number 2: it has 2"):
         both.get(2)

@@ -97,7 +97,8 @@ def edges(draw: st.DrawFn, source: str) -> Edge:
             "require": draw(st.sampled_from(("done", "any", "all"))), "timeout": draw(st.sampled_from((0.3, 9.0)))
         }  # fmt: skip
     if name == "ask":
-        options["args"] = {"steps": draw(st.sampled_from((-1, 1, 3))), "timeout": draw(st.sampled_from((0.3, 1.0, 9.0)))}
+        steps, timeouts = st.sampled_from((-1, 1, 3)), st.sampled_from((0.3, 1.0, 9.0))
+        options["args"] = {"steps": draw(steps), "timeout": draw(timeouts)}
     return Edge(target, name, options, draw(st.integers(0, 4)) == 0)
 
 

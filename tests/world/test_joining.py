@@ -316,7 +316,7 @@ def test_a_behavior_without_a_class_is_an_error() -> None:
 
 
 def test_a_behavior_with_an_action_its_class_does_not_have_is_an_error() -> None:
-    with pytest.raises(BehaviorError, match="behavior of role 'teacher'.*study"):
+    with pytest.raises(BehaviorError, match=r"behavior of role 'teacher'.*study"):
         Session(Room(roles={"teacher": Teacher}, behaviors={"teacher": str(pupil_machine())}))
 
 

@@ -105,6 +105,7 @@ class AgentBase(StreamOwner, ABC):
 
         self._available = True
         self._found_agents: OrderedSet[str] = OrderedSet()
+        self._lost_agents: OrderedSet[str] = OrderedSet()
         self._engaged_agents: OrderedSet[str] = OrderedSet()
         self._valid_cmp_agents: OrderedSet[str] = OrderedSet()
         self._eval_results: dict[str, float] = {}

@@ -124,8 +124,11 @@ class Messaging(Streaming):
             self.known_streams, self.contacting, self._eval_results, self.answers,
         ):  # fmt: skip
             book.pop(peer_id, None)
-        for group in (self._found_agents, self._engaged_agents, self._valid_cmp_agents):
-            group.discard(peer_id)
+        for group in (self._found_agents, self._engaged_agents):
+            if peer_id in group:
+                group.discard(peer_id)
+                self._lost_agents.add(peer_id)
+        self._valid_cmp_agents.discard(peer_id)
         self.im.forget_peer(peer_id)
 
     def _met(self, peer_id: str, stage: str, reason: str | None = None) -> None:

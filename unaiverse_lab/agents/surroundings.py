@@ -64,6 +64,10 @@ class AgentSurroundings(Surroundings):
             and (not request.slots or self.has_fresh_data(request))
         )
 
+    def is_wanted(self, interaction: Interaction) -> bool:
+        """Only a request that merely expired is still worth finishing."""
+        return interaction.completion_reason == CompletionReason.TIMEOUT
+
     def start(self, interaction: Interaction) -> None:
         """Attach a run of the machine's own to its streams, from their beginning."""
         self.agent.attach(interaction)

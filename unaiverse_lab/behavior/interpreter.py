@@ -348,7 +348,12 @@ class Interpreter:
         multi = False
         if interaction is not None:
             multi = interaction.num_steps > 1
-            interaction.status = Status.RUNNING
+            if not interaction.is_completed:
+                interaction.status = Status.RUNNING
+            elif not self.surroundings.is_wanted(interaction):
+                self.reason = interaction.detail
+                self._record_try(run, "failed")
+                return FAILED
         if edge.msg is not None and run.step < 0:
             self._show(edge, interaction)
         own = interaction is not None and interaction.is_system and bool(interaction.streams)
@@ -395,6 +400,9 @@ class Interpreter:
             error = returned_nothing(edge.name)
         if error is not None:
             self._raised(error, run)
+            if interaction is not None and interaction.is_completed:
+                self._record_try(run, "raised")
+                return FAILED
         run.step -= 1
         if (interaction is not None and interaction.held) or (run.step >= 0 if multi else edge.retry_timeout > 0):
             self._record_try(run, "again")

@@ -35,6 +35,10 @@ class Surroundings:
         """Whether a request can be served now: not over, its requester known, its data there."""
         return not request.is_completed
 
+    def is_wanted(self, interaction: Interaction) -> bool:
+        """Whether to go on with a run whose request ended meanwhile."""
+        return True
+
     def start(self, interaction: Interaction) -> None:
         """The machine begins a run of its own that uses streams.
 

@@ -1,13 +1,21 @@
 """Processors: what stands behind an agent and turns its inputs into outputs.
 
-Any callable is one; the classes here are for agents without a model and for people.
+Any callable is one, a torch module can also learn; the small classes here are for agents without a model and for people.
 """
 
 from __future__ import annotations
 
+import inspect
+import sys
 from collections import deque
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from unaiverse_lab.core.errors import LabError, StreamError
+from unaiverse_lab.data.props import StreamType
+
+if TYPE_CHECKING:
+    from unaiverse_lab.data.learning import Learner
 
 
 class Identity:
@@ -36,3 +44,93 @@ class ScriptedHuman(Human):
 def is_genuine_model(processor: Any) -> bool:
     """Whether something is computed, rather than passed on or typed."""
     return processor is not None and not isinstance(processor, Identity)
+
+
+def is_module(function: Any) -> bool:
+    """Whether something is a torch module (without importing torch)."""
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(function, torch.nn.Module)
+
+
+class Processor:
+    """A callable between the input slots and the output slots of an agent.
+
+    Args:
+        function: takes one value per input slot, gives one value per output slot (a tuple if there are several). It may
+            also take ``first`` and ``last``: whether this is the first or last step of several.
+        inputs, outputs: the slots.
+        opts: for torch modules ``{"optimizer": ..., "losses": [one per output slot]}``.
+
+    Raises:
+        LabError: options for learning that make no sense.
+    """
+
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        inputs: Sequence[StreamType],
+        outputs: Sequence[StreamType],
+        opts: dict[str, Any],
+    ) -> None:
+        self.function = function
+        self.inputs = [slot.props for slot in inputs]
+        self.outputs = [slot.props for slot in outputs]
+        self.flags = _flags_of(function)
+        self.learner: Learner | None = None
+        if is_module(function):
+            from unaiverse_lab.data.learning import Learner
+
+            self.learner = Learner(function, opts.get("optimizer"), opts.get("losses") or [None] * len(self.outputs))
+
+    def __call__(self, values: Sequence[Any], first: bool = True, last: bool = True) -> tuple[Any, ...]:
+        """Outputs for one value per input slot, as they go to the streams.
+
+        Raises:
+            StreamError: a value or an output is not what its slot declares, or outputs are missing.
+        """
+        from unaiverse_lab.data.values import to_processor
+
+        ready = [to_processor(props, value) for props, value in zip(self.inputs, values, strict=True)]
+        flags = {name: value for name, value in (("first", first), ("last", last)) if name in self.flags}
+        if self.learner is not None:
+            return self._to_streams(self.learner.forward(*ready, **flags))
+        return self._to_streams(self.function(*ready, **flags))
+
+    def learn(
+        self, values: Sequence[Any], targets: Sequence[Any], first: bool = True, last: bool = True
+    ) -> tuple[tuple[Any, ...], list[float]]:
+        """One learning step: outputs as they go to the streams, and the loss of each output slot.
+
+        Raises:
+            LabError: this processor cannot learn.
+            StreamError: a value, target or output is not what its slot declares.
+        """
+        if self.learner is None:
+            raise LabError("this processor cannot learn: it is no torch module")
+        from unaiverse_lab.data.values import to_processor
+
+        ready = [to_processor(props, value) for props, value in zip(self.inputs, values, strict=True)]
+        wanted = [
+            None if value is None else to_processor(props, value, targets=True, allow_class_ids=True)
+            for props, value in zip(self.outputs, targets, strict=True)
+        ]
+        flags = {name: value for name, value in (("first", first), ("last", last)) if name in self.flags}
+        outputs, losses = self.learner.learn(ready, wanted, **flags)
+        return self._to_streams(outputs), losses
+
+    def _to_streams(self, raw: Any) -> tuple[Any, ...]:
+        from unaiverse_lab.data.values import from_processor
+
+        outputs = raw if isinstance(raw, tuple) else (raw,)
+        if len(outputs) < len(self.outputs):
+            names = ", ".join(props.name for props in self.outputs)
+            raise StreamError(f"the processor returned {len(outputs)} values, the slots are {names}")
+        return tuple(from_processor(props, value) for props, value in zip(self.outputs, outputs, strict=False))
+
+
+def _flags_of(function: Callable[..., Any]) -> frozenset[str]:
+    called = function.forward if is_module(function) else function  # type: ignore[attr-defined]
+    try:
+        return frozenset(inspect.signature(called).parameters) & {"first", "last"}
+    except (TypeError, ValueError):
+        return frozenset()

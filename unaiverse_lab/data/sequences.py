@@ -79,6 +79,11 @@ class BufferedStream(Stream):
     def __iter__(self) -> Iterator[Sample]:
         return (self[index] for index in range(len(self)))
 
+    def take(self, count: int) -> list[Sample]:
+        """The first ``count`` samples; fewer if it is shorter."""
+        length = self.length
+        return [self[index] for index in range(count if length is None or self.circular else min(count, length))]
+
     def adapt(self, value: Any) -> Any:
         """Fit a value to the stream as it is declared now (labels of several streams may have been merged)."""
         return self.props.check(value)

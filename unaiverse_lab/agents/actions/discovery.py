@@ -31,6 +31,7 @@ class DiscoveryActions(EngagementActions):
             WorldError: no such role in this world.
         """
         self._found_agents.clear()
+        self._lost_agents.clear()
         peers = [
             peer for peer in self.get_agents_by_role(role, handshake_completed=False) if peer != self.get_peer_id()
         ]
@@ -77,6 +78,7 @@ class DiscoveryActions(EngagementActions):
         """
         found = self.get_agents_by_role(role, handshake_completed)
         self._found_agents = OrderedSet(found)
+        self._lost_agents.clear()
         if engage:
             self._engaged_agents = OrderedSet(found)
         return bool(found) or self.because(
@@ -109,11 +111,12 @@ class DiscoveryActions(EngagementActions):
             agent: the peers; default: the engaged ones, else the found ones.
             handshake_completed: only finished handshakes count as contact.
 
-        True when none of them is in contact. False when one is, or when there is nobody to check. Sends nothing.
+        True when none of them is in contact, also when all of them have left. False when one is, or when there was
+        nobody to check. Sends nothing.
         """
         peers = self.chosen_agents(agent)
         if not peers:
-            return self.because("no agent was found or engaged")
+            return bool(self._lost_agents) or self.because("no agent was found or engaged")
         there = [peer for peer in peers if self.knows(peer) or (peer in self.contacting and not handshake_completed)]
         return not there or self.because(f"still in contact with {', '.join(there)}")
 

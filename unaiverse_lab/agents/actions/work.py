@@ -42,9 +42,12 @@ class WorkActions(Messaging):
         Raises:
             StreamError: an output is not of the declared type.
         """
-        inputs = self.stdin.get(requested_by="process")
-        if inputs is None:
+        missing = [s.name for s in self.stdin.values() if not s.has_unread("process", self.stdin.uuid)]
+        if len(missing) == len(self.stdin):
             return self.because("nothing new on stdin")
+        if missing:
+            return self.because(f"nothing new on {', '.join(missing)}")
+        inputs = self.stdin.get(requested_by="process")
         tag = self.stdin.get_tag()
         inputs = self.hook_proc_tweak_inputs(inputs)
         if inputs is None:
