@@ -225,7 +225,10 @@ def test_wrong_slots_are_errors(slots: Any, message: str) -> None:
         ({"data_type": "text", "tensor_shape": (1,)}, "make no sense"),
         ({"name": "a~b"}, "without '~'"),
         ({"group": ""}, "without '~'"),
-        ({"data_type": "tensor", "tensor_shape": (None, 2, 2), "tensor_dtype": "f", "tensor_labels": ["a"]}, "two dim"),
+        (
+            {"data_type": "tensor", "tensor_shape": (None, 2, 2), "tensor_dtype": "float", "tensor_labels": ["a"]},
+            "two dim",
+        ),
     ],
 )
 def test_wrong_properties_are_errors(fields: dict[str, Any], message: str) -> None:
@@ -244,10 +247,11 @@ def properties(draw: st.DrawFn) -> DataProps:
     kind = draw(st.sampled_from(["tensor", "img", "text", "file", "all"]))
     tensor: dict[str, Any] = {}
     if kind == "tensor":
+        labels = draw(st.none() | st.lists(names, min_size=1, max_size=3, unique=True))
         tensor = {
-            "tensor_shape": draw(shapes),
-            "tensor_dtype": draw(st.sampled_from(["torch.float32", "torch.long"])),
-            "tensor_labels": draw(st.none() | st.lists(names, min_size=1, max_size=3)),
+            "tensor_shape": draw(shapes) if labels is None else [None, draw(st.sampled_from([None, len(labels)]))],
+            "tensor_dtype": "torch.float32" if labels else draw(st.sampled_from(["torch.float32", "torch.long"])),
+            "tensor_labels": labels,
             "tensor_labeling_rule": draw(st.sampled_from(["max", "geq0.5"])),
         }
     return DataProps(draw(names), draw(names), kind, draw(names), pubsub=draw(st.booleans()), **tensor)
@@ -278,7 +282,7 @@ def test_fitting_is_mutual_and_has_a_reason_when_it_fails(one: DataProps, other:
         ({"tensor_shape": (None, 3)}, {"tensor_shape": (5, 3)}, None),
         ({"tensor_shape": (2, 3)}, {"tensor_shape": (5, 3)}, "shape (2, 3) vs (5, 3)"),
         ({"tensor_shape": (3,)}, {"tensor_shape": (3, 3)}, "shape (3,) vs (3, 3)"),
-        ({"tensor_shape": (3,), "tensor_dtype": "long"}, {"tensor_shape": (3,)}, "long vs float"),
+        ({"tensor_shape": (3,), "tensor_dtype": "long"}, {"tensor_shape": (3,)}, "torch.int64 vs torch.float32"),
         (
             {"tensor_shape": (1, 2), "tensor_labels": ["a", "b"]},
             {"tensor_shape": (1, 2), "tensor_labels": ["a", "c"]},

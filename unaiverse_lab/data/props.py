@@ -20,7 +20,14 @@ ToProcessor = Callable[..., Any] | Mapping[str, int]
 ToStream = Callable[..., Any] | Sequence[str] | Mapping[int, str]
 """A function of the output, or id -> word."""
 
-_ALIASES = {"float": "float32", "double": "float64", "half": "float16", "long": "int64", "int": "int32", "short": "int16"}
+_ALIASES = {
+    "float": "float32",
+    "double": "float64",
+    "half": "float16",
+    "long": "int64",
+    "int": "int32",
+    "short": "int16",
+}
 
 
 def read_rule(rule: str, owner: str) -> float | None:
@@ -134,7 +141,7 @@ class DataProps:
     # ------------------------------------------------------------------ changing them
 
     def _name(self, field: str, text: str) -> str:
-        if not isinstance(text, str) or not text or "~" in text:
+        if not text or "~" in text:
             raise StreamError(f"stream {self.name!r}: {field} {text!r} must be a text without '~'")
         return text
 
@@ -172,7 +179,7 @@ class DataProps:
             return
         if shape is None or dtype is None:
             raise StreamError(f"{who}: a tensor needs tensor_shape and tensor_dtype")
-        if any(size is not None and (not isinstance(size, int) or size < 0) for size in shape):
+        if any(size is not None and size < 0 for size in shape):
             raise StreamError(f"{who}: tensor_shape {tuple(shape)} must hold sizes, or None for any size")
         name = str(dtype).removeprefix("torch.")
         name = f"torch.{_ALIASES.get(name, name)}"

@@ -1,6 +1,6 @@
 """The values of streams: whether they fit, how they cross the processor's boundary, how they travel.
 
-A value is a text, a tensor, an image, a file, or (on streams of type ``"all"``) plain data made of these.
+A value is a text, a tensor, an image, a file, or (on streams of type ``"all"``) also plain data made of these.
 torch and Pillow are imported only where a value of theirs has to be made.
 """
 
@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from unaiverse_lab.core.errors import StreamError, did_you_mean
+from unaiverse_lab.core.errors import StreamError, nearest
 
 if TYPE_CHECKING:
     from unaiverse_lab.data.props import DataProps
@@ -109,7 +109,7 @@ _CARRIES = {
     "tensor": "tensors",
     "img": "images (PIL.Image.Image)",
     "file": "files (FileContainer; FileContainer.from_path(path) reads one)",
-    "all": "texts, tensors, images, files, numbers, and lists and dictionaries of these",
+    "all": "texts, numbers, tensors, images, files, and lists and dictionaries of these",
 }
 
 
@@ -119,7 +119,7 @@ def check(props: DataProps, value: Any) -> Any:
     The components of a tensor are put at their places if the labels of the stream were merged with those of others.
 
     Raises:
-        StreamError: the value is of another type, or a tensor of another dtype, rank, size, or with ids beyond the labels.
+        StreamError: the value is of another type, or a tensor of another dtype or shape, or with ids beyond the labels.
     """
     kind = props.data_type
     if value is None or (kind == "text" and isinstance(value, str)):
@@ -164,7 +164,8 @@ def _can_travel(value: Any) -> bool:
         return all(_can_travel(one) for one in value)
     if isinstance(value, dict):
         return all(isinstance(key, str) and _can_travel(one) for key, one in value.items())
-    return value is None or isinstance(value, str | bytes | int | float | FileContainer) or is_tensor(value) or is_image(value)
+    plain = value is None or isinstance(value, str | bytes | int | float | FileContainer)
+    return plain or is_image(value) or (is_tensor(value) and str(value.dtype) in DTYPES)
 
 
 # ---------------------------------------------------------------- the processor's boundary
@@ -193,8 +194,11 @@ def to_processor(props: DataProps, value: Any, targets: bool = False, allow_clas
         transform = transform[-1 if targets else 0]
     if isinstance(transform, Mapping):
         if value not in transform:
-            hint = did_you_mean(value, transform) if len(transform) <= 20 else did_you_mean(value, []) or _near(value, transform)
-            raise StreamError(f"stream {props.name!r}: {value!r} is not in its dictionary of {len(transform)} words.{hint}")
+            near = " or ".join(repr(word) for word in nearest(value, transform))
+            raise StreamError(
+                f"stream {props.name!r}: {value!r} is not among the {len(transform)} words of its dictionary."
+                + (f" Did you mean {near}?" if near else " Build the dictionary from all the words it may meet.")
+            )
         torch = optional("torch")
         return torch.tensor([transform[value]] if targets else [[transform[value]]], dtype=torch.int64)
     return transform(value) if callable(transform) else value
@@ -236,7 +240,9 @@ def from_processor(props: DataProps, value: Any) -> Any:
 
 def _words(props: DataProps, words: Any, output: Any) -> str:
     if not is_tensor(output):
-        raise StreamError(f"stream {props.name!r}: words are decoded from tensors, the processor gave {describe(output)}")
+        raise StreamError(
+            f"stream {props.name!r}: words are decoded from tensors, the processor gave {describe(output)}"
+        )
     ids = (output.argmax(dim=-1) if output.is_floating_point() else output).flatten().tolist()
     known = words if isinstance(words, Mapping) else range(len(words))
     unknown = [i for i in ids if i not in known]
@@ -315,7 +321,7 @@ def _decode_tensor(dtype: str, shape: list[int], raw: bytes) -> Any:
     size = DTYPES.get(dtype)
     if size is None:
         raise ValueError(f"unknown dtype {dtype!r}")
-    if any(not isinstance(n, int) or n < 0 for n in shape) or math.prod(shape) * size != len(raw):
+    if min(shape, default=0) < 0 or math.prod(shape) * size != len(raw):
         raise ValueError(f"{len(raw)} bytes are no tensor {dtype} of shape {tuple(shape)}")
     torch = optional("torch")
     kind = getattr(torch, dtype.removeprefix("torch."))
