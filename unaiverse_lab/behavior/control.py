@@ -22,13 +22,13 @@ class ControlledMachine(Interpreter):
     @property
     def states(self) -> dict[str, State]:
         """The states by name, in order."""
-        self.surroundings.wake()
+        self._make_own()
         return self.machine.states
 
     @property
     def transitions(self) -> dict[str, dict[str, list[Transition]]]:
         """``transitions[source][target]`` = list of transitions, all orders meaningful."""
-        self.surroundings.wake()
+        self._make_own()
         return self.machine.transitions
 
     @property
@@ -46,6 +46,20 @@ class ControlledMachine(Interpreter):
         """Message shown once, the first time the machine is in its initial state."""
         return self.machine.welcome
 
+    def _make_own(self) -> None:
+        """Before anybody may change the definition: agents of one role share it until then."""
+        self.surroundings.wake()
+        if not self.shared:
+            return
+        old, self.machine, self.shared = self.machine, self.machine.copy(), False
+        twin = dict(zip(old.edges(), self.machine.edges(), strict=True))
+        self._requests = {twin[edge]: queue for edge, queue in self._requests.items()}
+        run = self._run
+        if run is not None:
+            run.edge = twin[run.edge]
+            run.candidates = [twin[edge] for edge in run.candidates]
+            run.tries = {twin[edge]: count for edge, count in (run.tries or {}).items()}
+
     # ------------------------------------------------------------------ steering from outside
 
     def set_state(self, state: str) -> None:
@@ -58,6 +72,9 @@ class ControlledMachine(Interpreter):
             raise BehaviorError(f"there is no state {state!r}.{did_you_mean(state, self.machine.states)}")
         left = self.state or self.limbo_state
         self._abandon()
+        if left is not None:
+            self._left_behind[left] = (self._entered_at, self._announced)
+        self._come_to(state)
         self.prev_state = self.state
         self.state, self.limbo_state = state, None
         if self.machine.initial_state is None:
@@ -70,8 +87,8 @@ class ControlledMachine(Interpreter):
         self._forget()
         self.state = self.machine.initial_state
         self.prev_state = self.limbo_state = None
-        for state in self.machine.states.values():
-            state.entered_at, state.announced = None, False
+        self._entered_at, self._announced = None, False
+        self._left_behind.clear()
         self._forced("reset_state", left, self.state)
 
     def enable(self, enabled: bool = True) -> None:
@@ -95,10 +112,9 @@ class ControlledMachine(Interpreter):
         source = self.state or self.limbo_state or ""
         self._abandon()
         await self.agent.nop()
-        left = self.machine.states[source]
-        left.entered_at = None
+        self._entered_at = None
         if source != to_state:
-            left.announced = False
+            self._come_to(to_state)
         self.prev_state, self.state, self.limbo_state = source, to_state, None
         self._last_completed = "nop"
         clock = self.surroundings.clock
@@ -108,17 +124,17 @@ class ControlledMachine(Interpreter):
 
     def wait_for_all_actions_that_start_with(self, prefix: str) -> None:
         """From now on, actions whose name starts so run only on request."""
+        self._make_own()
         for edge in self.machine.edges():
             if edge.name.startswith(prefix):
                 edge.ready = False
-        self.surroundings.wake()
 
     def wait_for_all_actions_that_include_an_arg(self, arg_name: str) -> None:
         """From now on, actions with this argument in the machine run only on request."""
+        self._make_own()
         for edge in self.machine.edges():
             if arg_name in edge.args:
                 edge.ready = False
-        self.surroundings.wake()
 
     def set_policy(self, policy: PolicyFunction | None) -> None:
         """Use another policy; None is the default one."""
@@ -169,7 +185,7 @@ class ControlledMachine(Interpreter):
         if self.state is None:
             return False
         state = self.machine.states[self.state]
-        entered = state.entered_at if state.entered_at is not None else self.surroundings.clock.now
+        entered = self._entered_at if self._entered_at is not None else self.surroundings.clock.now
         return self.surroundings.clock.now - entered < state.waiting_time
 
     def get_state_name(self, consider_limbo: bool = False) -> str | None:
@@ -190,6 +206,7 @@ class ControlledMachine(Interpreter):
 
     def get_all_actions(self) -> list[Call]:
         """All actions, those of the states first."""
+        self._make_own()
         return list(self.machine.calls())
 
     def get_action(self) -> Transition | None:
@@ -222,7 +239,7 @@ class ControlledMachine(Interpreter):
 
     def get_time_spent_in_current_state(self) -> float:
         """Seconds since the first tick in the current state, -1 if not entered."""
-        entered = self.machine.states[self.state].entered_at if self.state is not None else None
+        entered = self._entered_at if self.state is not None else None
         return self.surroundings.clock.now - entered if entered is not None else -1.0
 
     def transition_exists(self, name: str, only_ready: bool = True) -> bool:

@@ -72,6 +72,7 @@ class Interpreter:
         self.surroundings = surroundings
         self.decorated_only = decorated_only
         self.machine = Machine()
+        self.shared = False
         self.wildcards: dict[str, Any] = {}
         self.state: str | None = None
         self.limbo_state: str | None = None
@@ -86,6 +87,9 @@ class Interpreter:
         self.max_transitions = MAX_TRANSITIONS
         self.reason: str | None = None
         self.checked = False
+        self._entered_at: float | None = None
+        self._announced = False
+        self._left_behind: dict[str, tuple[float | None, bool]] = {}
         self._welcomed = False
         self._run: Run | None = None
         self._simple = Run("", [])
@@ -110,21 +114,21 @@ class Interpreter:
         origin = self.limbo_state if before is None else before
         around = self.surroundings
         clock = around.clock
-        states = self.machine.states
         run: Run | None
         changed = False
         crossed = 0
         while True:
             run = None
             moved = False
+            states = self.machine.states
             if (name := self.state) is not None:
                 if not self._welcomed and name == self.machine.initial_state:
                     self._welcome()
                 if self.enabled:
                     state = states[name]
-                    if state.entered_at is None:
-                        state.entered_at = clock.now
-                        if state.msg is not None and not state.announced:
+                    if self._entered_at is None:
+                        self._entered_at = clock.now
+                        if state.msg is not None and not self._announced:
                             self._announce(state)
                     if state.action is not None:
                         await self._act_in_state(state)
@@ -177,10 +181,11 @@ class Interpreter:
                 source, target = run.source, edge.target
                 self.prev_state, self.state, self.limbo_state, self._run = source, target, None, None
                 self._last_completed = edge.name
-                left = states[source]
-                left.entered_at = None
+                self._entered_at = None
                 if source != target:
-                    left.announced = False
+                    self._announced = False
+                    if self._left_behind:
+                        self._come_to(target)
                 if run.interaction is None:
                     around.record(Moved(clock.tick, clock.now, around.name, source, edge.name, target, edge.order))
                 else:
@@ -191,7 +196,7 @@ class Interpreter:
             name = self.state
             if name != before:
                 changed = True
-            if not moved or states[name].blocking:  # type: ignore[index]
+            if not moved or self.machine.states[name].blocking:  # type: ignore[index]
                 break
             crossed += 1
             if crossed >= self.max_transitions:
@@ -208,7 +213,7 @@ class Interpreter:
         if self._run is not None or name is None or any(edge.source == name for edge in self._requests):
             return 0.0 if self._run is not None or name is not None else NEVER
         state = self.machine.states[name]
-        entered = state.entered_at
+        entered = self._entered_at
         if entered is None or state.action is not None:
             return 0.0
         soonest = NEVER
@@ -219,6 +224,10 @@ class Interpreter:
                     return 0.0
                 soonest = min(soonest, entered + wait)
         return soonest
+
+    def _come_to(self, state: str) -> None:
+        """A state abandoned from outside goes on where it was left: its stay did not end by a transition."""
+        self._entered_at, self._announced = self._left_behind.pop(state, (None, False))
 
     def _check(self) -> None:
         """Refuse to run a machine with values still to be filled in."""
@@ -262,7 +271,7 @@ class Interpreter:
 
     def _candidates(self, state: State, edges: list[Transition]) -> list[Transition]:
         requests = self._requests
-        stay = self.surroundings.clock.now - state.entered_at  # type: ignore[operator]
+        stay = self.surroundings.clock.now - self._entered_at  # type: ignore[operator]
         waiting = stay < state.waiting_time
         found = []
         for edge in edges:
@@ -516,7 +525,7 @@ class Interpreter:
             self._say(substitute_text(self.machine.welcome, self.wildcards) or "")
 
     def _announce(self, state: State) -> None:
-        state.announced = True
+        self._announced = True
         mark = (" 🔴" if state.blocking else " 🟢") if self.show_blocking_states else ""
         self._say(f"{state.msg}{mark}")
 

@@ -91,6 +91,7 @@ class HybridStateMachine(ControlledMachine):
         Raises:
             BehaviorError: a reserved name, an unknown action, an argument the action does not have.
         """
+        self._make_own()
         if state == "all":
             raise BehaviorError("'all' stands for every state and cannot be the name of one")
         call = None
@@ -173,6 +174,7 @@ class HybridStateMachine(ControlledMachine):
                     high_priority, total_time, timeout, delay, max_duration=max_duration, retry_timeout=retry_timeout,
                 )  # fmt: skip
             return
+        self._make_own()
         given, times = self._plain_args(args)
         place = f"{from_state} -> {to_state}"
         edge = Transition(
@@ -295,6 +297,11 @@ class HybridStateMachine(ControlledMachine):
             BehaviorError: one of its actions does not exist on this machine's agent.
         """
         other = machine.machine
+        if make_a_copy and not self.machine.states and type(self.agent) is type(machine.agent):
+            self.machine, self.shared, machine.shared = other, True, True
+            self._take_over(machine)
+            return {name: name for name in other.states}
+        self._make_own()
         names: dict[str, str] = {}
         for name in other.states:
             new, count = name, 0
@@ -311,34 +318,37 @@ class HybridStateMachine(ControlledMachine):
             moved = copy_edge(edge, names)
             self._bind(moved, f"{moved.source} -> {moved.target}")
             self.machine.add(moved)
-        for key, value in machine.wildcards.items():
-            if key not in WILDCARDS or make_a_copy:
-                self.wildcards[key] = value
         if self.machine.initial_state is None and names:
             self.machine.initial_state = self.state = next(iter(names.values()))
         if make_a_copy:
             self.machine.role = other.role
             self.machine.welcome = other.welcome
             self.machine.initial_state = names.get(other.initial_state or "", other.initial_state)
-            self.state, self.prev_state, self.limbo_state = (
-                machine.state,
-                machine.prev_state,
-                machine.limbo_state,
-            )
-            self._set_options(machine._options())
+            self._take_over(machine)
+        else:
+            self.wildcards.update((key, value) for key, value in machine.wildcards.items() if key not in WILDCARDS)
         self._changed_from_outside()
         return names
+
+    def _take_over(self, machine: HybridStateMachine) -> None:
+        self.wildcards.update(machine.wildcards)
+        self.state, self.prev_state, self.limbo_state = machine.state, machine.prev_state, machine.limbo_state
+        self._set_options(machine._options())
+        self._changed_from_outside()
 
     # ------------------------------------------------------------------ wildcards, role, messages
 
     def set_role(self, role: str) -> None:
         """Name the role and give ``<role>`` its value."""
-        self.machine.role = role
+        if role != self.machine.role:
+            self._make_own()
+            self.machine.role = role
         self.wildcards["<role>"] = role
         self.apply_wildcards()
 
     def set_welcome_message(self, msg: str | None) -> None:
         """Message shown once, the first time the machine is in its initial state."""
+        self._make_own()
         self.machine.welcome = reading.unescaped(msg)
 
     def add_wildcards(self, wildcards: dict[str, Any], apply: bool = False) -> None:
@@ -372,6 +382,9 @@ class HybridStateMachine(ControlledMachine):
         Raises:
             BehaviorError: a time does not become a number.
         """
+        if not self.machine.resolved and not self.machine.mentions(self.wildcards):
+            return
+        self._make_own()
         try:
             self.machine.resolve(self.wildcards)
         except ValueError as error:
@@ -385,6 +398,7 @@ class HybridStateMachine(ControlledMachine):
             states, actions: which of the two.
             force: also rewrite existing messages, as ``📍 State name [original]``.
         """
+        self._make_own()
         for state in self.machine.states.values():
             if states:
                 state.msg = _auto_message("📍", state.name, state.msg, force)
@@ -408,6 +422,7 @@ class HybridStateMachine(ControlledMachine):
 
     def set_debug_messages_active(self, active: bool = True) -> None:
         """Show marks, ticks and request info, and give every state and action a message; False takes it all back."""
+        self._make_own()
         if active and self._quiet is None:
             items: list[Any] = [*self.machine.states.values(), *self.machine.calls()]
             self._quiet = self._options(), [(item, item.msg) for item in items]
@@ -444,12 +459,12 @@ class HybridStateMachine(ControlledMachine):
             FileNotFoundError: the path of a ``.json`` file that does not exist.
         """
         data = reading.read(source, self.strict)
-        kept = self.machine, self.state
-        self.machine = Machine()
+        kept = self.machine, self.state, self.shared
+        self.machine, self.shared = Machine(), False
         try:
             self._fill(data)
         except BehaviorError as error:
-            self.machine, self.state = kept
+            self.machine, self.state, self.shared = kept
             raise error.at(source=reading.name_of(source)) from None
         self._forget()
         self._welcomed = False
@@ -531,6 +546,7 @@ class HybridStateMachine(ControlledMachine):
         Raises:
             BehaviorError: it lacks one of the actions.
         """
+        self._make_own()
         self.agent = agent
         for call in self.machine.calls():
             self._bind(call, call.name)

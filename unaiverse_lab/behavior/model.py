@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, TypeVar
 
 from unaiverse_lab.behavior.actions import ActionSpec
@@ -72,16 +72,13 @@ class Call:
 class State:
     """A state: its own action, how long to wait before acting, whether the tick ends on arrival, its message.
 
-    ``waiting_time`` is in seconds (<= 0: none). ``entered_at`` is the time of the first tick spent in it (None: not
-    entered) and ``announced`` tells whether its message was shown during this stay.
+    ``waiting_time`` is in seconds (<= 0: none).
     """
 
     __slots__ = (
         "_raw_msg",
         "action",
-        "announced",
         "blocking",
-        "entered_at",
         "msg",
         "name",
         "only_exit",
@@ -101,8 +98,6 @@ class State:
         self.waiting_time = waiting_time
         self.blocking = blocking
         self.msg = msg
-        self.entered_at: float | None = None
-        self.announced = False
         self.only_exit: Transition | None = None
         self._raw_msg: tuple[str | None, str | None] = (msg, msg)
 
@@ -236,7 +231,7 @@ class Machine:
     destination mentioned first, then those to the next one, ...).
     """
 
-    __slots__ = ("_edges", "initial_state", "role", "states", "transitions", "welcome")
+    __slots__ = ("_edges", "_text", "initial_state", "resolved", "role", "states", "transitions", "welcome")
 
     def __init__(self) -> None:
         self.role = "unknown"
@@ -244,12 +239,15 @@ class Machine:
         self.welcome: str | None = None
         self.states: dict[str, State] = {}
         self.transitions: dict[str, dict[str, list[Transition]]] = {}
+        self.resolved = False
         self._edges: dict[str, list[Transition]] = {}
+        self._text: str | None = None
 
     def add(self, edge: Transition) -> None:
         """Append an edge to its (source, target) group."""
         self.transitions[edge.source].setdefault(edge.target, []).append(edge)
         self._edges.pop(edge.source, None)
+        self._text = None
         self._note_only_exit(edge.source)
 
     def _note_only_exit(self, source: str) -> None:
@@ -260,6 +258,7 @@ class Machine:
         """Append or replace a state."""
         self.states[state.name] = state
         self.transitions.setdefault(state.name, {})
+        self._text = None
         self._note_only_exit(state.name)
 
     def edges_from(self, source: str) -> list[Transition]:
@@ -284,8 +283,21 @@ class Machine:
                 yield state.action
         yield from self.edges()
 
+    def mentions(self, keys: Iterable[str]) -> bool:
+        """Whether one of these texts occurs anywhere in arguments, messages or times."""
+        if self._text is None:
+            parts: list[Any] = [state.msg for state in self.states.values()]
+            for call in self.calls():
+                parts += [call.args, call.msg]
+            for edge in self.edges():
+                parts += [edge.max_duration, edge.retry_timeout, edge.delay]
+            self._text = repr(parts)
+        return any(key in self._text for key in keys)
+
     def resolve(self, wildcards: dict[str, Any]) -> None:
         """Replace wildcards everywhere but in the welcome, starting from the original texts."""
+        self.resolved = True
+        self._text = None
         for state in self.states.values():
             state.resolve(wildcards)
         for edge in self.edges():
@@ -306,9 +318,10 @@ class Machine:
         return found
 
     def copy(self) -> Machine:
-        """An independent copy, with timers and shown messages forgotten."""
+        """An independent copy."""
         twin = Machine()
         twin.role, twin.initial_state, twin.welcome = self.role, self.initial_state, self.welcome
+        twin.resolved = self.resolved
         for state in self.states.values():
             twin.add_state(copy_state(state))
         for edge in self.edges():

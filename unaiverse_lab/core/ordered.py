@@ -11,6 +11,8 @@ T = TypeVar("T")
 class OrderedSet(MutableSet[T]):
     """A mutable set iterated in order of insertion."""
 
+    __slots__ = ("_members",)
+
     def __init__(self, members: Iterable[T] = ()) -> None:
         self._members: dict[T, None] = dict.fromkeys(members)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from typing import Any
 
 from unaiverse_lab.core.errors import WorldError
@@ -56,7 +55,7 @@ class NodeProfile:
 
     def get_dynamic_profile(self) -> dict[str, Any]:
         """Live state: streams, slots, connections, join options."""
-        return copy.deepcopy(self._dynamic)
+        return _copied(self._dynamic)  # type: ignore[no-any-return]
 
     def offered_streams(self) -> list[dict[str, Any]]:
         """Properties of what the node produces: output slots, then its other streams."""
@@ -64,7 +63,7 @@ class NodeProfile:
 
     def get_cv(self) -> list[dict[str, Any]]:
         """Badges, oldest first."""
-        return copy.deepcopy(self._cv)
+        return _copied(self._cv)  # type: ignore[no-any-return]
 
     @property
     def name(self) -> str:
@@ -119,3 +118,11 @@ class NodeProfile:
         if not isinstance(data.get("static"), dict):
             raise WorldError("a profile is a mapping with the keys 'static', 'dynamic' and 'cv'")
         return cls(dict(data["static"]), dict(data.get("dynamic") or {}), list(data.get("cv") or []))
+
+
+def _copied(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _copied(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_copied(item) for item in value]
+    return value

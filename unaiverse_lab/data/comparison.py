@@ -43,8 +43,8 @@ def compare(
     """Compare answers with the first ``steps`` samples of a reference.
 
     Pairs are made by tag; a tag that does not grow counts as the one before plus one. Texts score 0 if equal and 1 if
-    not, tensors of different shapes 1, integers the fraction that differ, and other tensors by ``how``. A missing answer
-    scores 1, or the mean square of the reference for ``"mse"``; one with NaN scores 1, or infinity.
+    not, tensors of different shapes 1, integers the fraction that differ, and other tensors by ``how``. A missing
+    answer scores 1, or the mean square of the reference for ``"mse"``; one with NaN scores 1, or infinity.
 
     Args:
         reference, answer: ``(tag, value)`` in order.

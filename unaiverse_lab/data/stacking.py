@@ -155,7 +155,7 @@ class Stacks:
         member = self._members.pop(learner, None)
         if member is not None:
             self._disown(member)
-            if member.stack is not None and member.row is not None:
+            if member.stack is not None and member.row >= 0:
                 member.stack.leave(member)
 
     def why_alone(self, learner: Learner) -> str | None:
@@ -180,12 +180,10 @@ class Stacks:
             member = self._members[learner] = _Member(learner)
         if not member.unchanged():
             self._place(member)
-        if member.stack is not None and member.row is not None and member.where() != member.addresses:
-            member.stack.adopt(member)
         return member
 
     def _place(self, member: _Member) -> None:
-        """Find the stack of a learner that is new or was changed."""
+        """Find the stack of a learner that is new or was changed; it joins when it first runs there."""
         learner = member.learner
         tensors = [*learner.module.parameters(), *learner.module.buffers()]
         self._disown(member)
@@ -200,18 +198,15 @@ class Stacks:
                 stack = self._stacks[design.key] = _Stack(design)
         except _Alone as told:
             reason = str(told)
-        as_before = (
-            stack is member.stack
-            and learner.optimizer is member.optimizer
-            and len(tensors) == len(member.tensors)
-            and all(map(is_, tensors, member.tensors))
-        )
-        if member.stack is not None and member.row is not None and not as_before:
+        same = learner.optimizer is member.optimizer and [*map(id, tensors)] == [*map(id, member.tensors)]
+        if member.stack is not None and member.row >= 0 and not (same and stack is member.stack):
             member.stack.leave(member)
         member.stack, member.reason, member.tensors = stack, reason, tensors
         for tensor in tensors:
             self._owners.setdefault(id(tensor), member)
         member.look()
+        if stack is not None and member.row >= 0:
+            stack.adopt(member)
 
     def _disown(self, member: _Member) -> None:
         for tensor in member.tensors:
@@ -245,7 +240,7 @@ class _Member:
         self.optimizer: Any = None
         self.tensors: list[Tensor] = []
         self.stack: _Stack | None = None
-        self.row: int | None = None
+        self.row = -1
         self.reason = ""
         self.shares = False
         self.addresses: list[int] = []
@@ -255,31 +250,33 @@ class _Member:
 
     def look(self) -> None:
         """Remember what decides how the learner is stacked: modules, settings, hooks, groups; all by identity."""
-        module, optimizer = self.learner.module, self.learner.optimizer
-        self.optimizer = optimizer
-        self.live = [self.learner.losses]
-        for part in module.modules():
+        learner = self.learner
+        self.optimizer = optimizer = learner.optimizer
+        self.live = []
+        for part in learner.module.modules():
             self.live.append(part.__dict__.values())
-            self.live += [table.values() for name, table in part.__dict__.items() if name in _TABLES]
+            self.live += [part.__dict__[table].values() for table in _TABLES]
         if isinstance(optimizer, torch.optim.Optimizer):
+            optimizer._opt_called = True  # else its scheduler, if any, warns that no step has been made
             self.live += [optimizer.__dict__.values(), optimizer.param_groups]
             self.live += [group["params"] for group in optimizer.param_groups]
             self.live += [table.values() for name, table in optimizer.__dict__.items() if name.endswith("_hooks")]
         self.live.append((_END,))
         self.seen = list(chain.from_iterable(self.live))
         self.flags = self._flags()
+        self.addresses = self.where()
 
     def unchanged(self) -> bool:
-        """Whether all that :meth:`look` saw is still the same."""
-        learner = self.learner
+        """Whether all that :meth:`look` saw is the same, and all tensors are where they were put."""
         return (
-            learner.optimizer is self.optimizer
+            self.learner.optimizer is self.optimizer
             and all(map(is_, chain.from_iterable(self.live), self.seen))
             and self._flags() == self.flags
+            and self.where() == self.addresses
         )
 
     def _flags(self) -> list[object]:
-        flags: list[object] = [type(self.learner.module)]
+        flags = [self.learner.module, type(self.learner.module), *self.learner.losses]
         for tensor in self.tensors:
             flags += tensor.requires_grad, tensor._backward_hooks is None
         if type(self.optimizer) is torch.optim.SGD:
@@ -368,7 +365,7 @@ class _Stack:
             for position in self._here(member):
                 self._put(member, position, self.columns[position][member.row].clone())
         hole, last = member.row, self.members.pop()
-        member.row, member.addresses = None, []
+        member.row = -1
         if last is not member:
             here = self._here(last)
             with torch.no_grad():
@@ -376,24 +373,25 @@ class _Stack:
                     column[hole].copy_(column[last.row])
             self.members[hole], last.row = last, hole
             self._point(last, here)
+        if not self.members:
+            self.columns, self.template = [], None
 
-    def _grow(self, capacity: int, pattern: _Member) -> None:
+    def _grow(self, capacity: int, example: _Member) -> None:
         here = [self._here(member) for member in self.members]
-        shapes = self.columns or self.design.shapes(pattern)
-        with torch.no_grad():
-            grown = [torch.zeros((capacity, *shape.shape[1:]), dtype=shape.dtype, device=shape.device) for shape in shapes]
-            for new, old in zip(grown, self.columns, strict=False):
-                new[: len(old)].copy_(old)
+        rows = [column[0] for column in self.columns] or self.design.rows(example.tensors)
+        grown = [torch.zeros((capacity, *row.shape), dtype=row.dtype, device=row.device) for row in rows]
+        for new, old in zip(grown, self.columns, strict=False):
+            new[: len(old)] = old
         self.columns = grown
         for member, positions in zip(self.members, here, strict=True):
             self._point(member, positions)
 
     def _here(self, member: _Member) -> list[int]:
-        """The columns whose row the member still has; the others were replaced behind our back."""
+        """The columns whose row the member still has; what else it has was put there behind our back."""
         pairs = zip(member.where(), member.addresses, strict=True)
         return [position for position, (now, known) in enumerate(pairs) if now == known != 0]
 
-    def _point(self, member: _Member, positions: list[int]) -> None:
+    def _point(self, member: _Member, positions: Iterable[int]) -> None:
         for position in positions:
             view = self.columns[position][member.row]
             self._put(member, position, view)
@@ -404,33 +402,341 @@ class _Stack:
         if position < own:
             member.tensors[position].data = value
         else:
-            which, slot = divmod(position - own, len(self.design.slots))
-            tensor = member.tensors[self.design.trained[which]]
+            trained, slot = divmod(position - own, len(self.design.slots))
+            tensor = member.tensors[self.design.trained[trained]]
             member.optimizer.state[tensor][self.design.slots[slot]] = value
 
     # ------------------------------------------------------------------ learning
 
     def learn(self, steps: list[_Step], settings: Any, kind: Kind) -> Exception | None:
-        """Run steps of one kind as one. If that fails nothing has happened, and the reason is returned."""
+        """Run steps of one kind as one. If that fails nothing has been learned, and the reason is returned."""
         try:
             if self.template is None:
                 self.template = copy.deepcopy(steps[0].member.learner.module)
-            self.join([step.member for step in steps if step.member.row is None])
-            steps = sorted(steps, key=lambda step: step.member.row or 0)
-            rows = [step.member.row for step in steps]
-            count = len(steps)
-            everybody = count == len(self.members)
-            which = None if everybody else torch.tensor(rows, device=self.columns[0].device)
-            parts = [column[:count] if which is None else column[which] for column in self.columns]
+            self.join([step.member for step in steps if step.member.row < 0])
+            steps = sorted(steps, key=lambda step: step.member.row)
+            everybody = len(steps) == len(self.members)
+            rows = None if everybody else torch.tensor([step.member.row for step in steps], device=self.columns[0].device)
+            parts = [column[: len(steps)] if rows is None else column[rows] for column in self.columns]
             outputs, losses, gradients = self._derive(self.template, parts, steps, kind)
         except Exception as problem:
             self.template = None
             return problem
         with torch.no_grad():
-            self.rule.step(self.design, parts, gradients, settings, [bool(s.member.addresses[-1]) for s in steps])
-            if which is not None:
+            self._update(parts, gradients, settings, [step.member for step in steps])
+            if rows is not None:
                 for column, part in zip(self.columns, parts, strict=True):
-                    column[which] = part
-        for step in steps:
-            pass
+                    column[rows] = part
+        for step, each, values in zip(steps, zip(*outputs, strict=True), losses, strict=True):
+            step.deferred._give(each, values)
         return None
+
+    def _derive(
+        self, template: nn.Module, parts: list[Tensor], steps: list[_Step], kind: Kind
+    ) -> tuple[list[tuple[Tensor, ...]], list[list[float]], list[Tensor]]:
+        """Of all members at once: outputs per slot and member, losses per member and slot, gradients of the trained."""
+        design = self.design
+        taught: list[int] = []
+
+        def one(given: list[Tensor], inputs: list[Tensor], targets: list[Tensor]) -> Any:
+            own = dict(zip(design.names, given, strict=True))
+            result = functional_call(template, own, tuple(_with_nones(inputs, kind[0])))
+            if not all(map(is_, own.values(), given)):
+                raise _Alone("its forward pass replaces a buffer")
+            outputs = outputs_of(result, design.outputs)
+            losses = losses_of(outputs, _with_nones(targets, kind[1]), design.losses, design.outputs)
+            taught[:] = [slot for slot, loss in enumerate(losses) if loss is not None]
+            return outputs, [loss for loss in losses if loss is not None]
+
+        values = [part.detach() for part in parts[: len(design.names)]]
+        trained = [values[position].requires_grad_() for position in design.trained]
+        kept = {position: values[position].clone() for position in range(design.parameters, len(values))}
+        values = [kept.get(position, value) for position, value in enumerate(values)]
+        versions = [value._version for value in values]
+        with torch.enable_grad():
+            inputs = _stacked([step.inputs for step in steps])
+            outputs, losses = vmap(one)(values, inputs, _stacked([step.targets for step in steps]))
+            gradients = torch.autograd.grad(sum(loss.sum() for loss in losses), trained, allow_unused=True)
+        if any(gradient is None for gradient in gradients):
+            raise _Alone("some of its parameters take no part in what it learns")
+        if versions != [value._version for value in values] or _architecture(template) != design.architecture:
+            raise _Alone("its forward pass changes the module")
+        told = torch.stack([loss.detach() for loss in losses], 1).tolist()
+        if len(taught) < len(design.outputs):
+            told = [[dict(zip(taught, row, strict=True)).get(s, 0.0) for s in range(len(design.outputs))] for row in told]
+        return [output.detach().unbind() for output in outputs], told, list(gradients)
+
+    def _update(self, parts: list[Tensor], gradients: list[Tensor], settings: Any, members: list[_Member]) -> None:
+        """One step of the optimizer, as torch's own does it, with a step count for each row."""
+        design = self.design
+        first, width = len(design.names), len(design.slots)
+        fresh = [member for member in members if 0 in member.addresses[first:]] if width else []
+        for number, (position, gradient) in enumerate(zip(design.trained, gradients, strict=True)):
+            start = first + number * width
+            unborn = None
+            if fresh:
+                flags = [not member.addresses[start] for member in members]
+                unborn = _column(torch.tensor(flags, device=gradient.device), gradient)
+            design.rule.step(parts[position], gradient, parts[start : start + width], settings[design.groups[number]], unborn)
+        for member in fresh:
+            self._point(member, [at for at in range(first, len(parts)) if not member.addresses[at]])
+
+
+# ---------------------------------------------------------------- optimizers, for rows
+
+
+class _Rule:
+    """The step of one of torch's optimizers, on rows."""
+
+    names: tuple[str, ...]
+    unsupported: tuple[str, ...] = ("capturable", "differentiable", "amsgrad")
+
+    def settings(self, optimizer: Any) -> tuple[tuple[Any, ...], ...]:
+        """What must be equal for steps to run together: the numbers of each parameter group."""
+        chosen = itemgetter(*self.names)
+        return tuple([chosen(group) for group in optimizer.param_groups])
+
+    def slots(self, optimizer: Any) -> tuple[str, ...]:
+        """The names of the tensors that the optimizer keeps for each parameter."""
+        raise NotImplementedError
+
+    def step(self, value: Tensor, slope: Tensor, state: list[Tensor], settings: Any, unborn: Tensor | None) -> None:
+        """Update ``value`` and ``state`` in place; ``unborn``: which rows have no state yet (theirs is all zeros)."""
+        raise NotImplementedError
+
+
+class _SGD(_Rule):
+    names = ("lr", "momentum", "dampening", "weight_decay", "nesterov", "maximize")
+
+    def slots(self, optimizer: Any) -> tuple[str, ...]:
+        uses = {group["momentum"] != 0 for group in optimizer.param_groups}
+        if len(uses) > 1:
+            raise _Alone("its optimizer has momentum for some parameters only")
+        return ("momentum_buffer",) if True in uses else ()
+
+    def step(self, value: Tensor, slope: Tensor, state: list[Tensor], settings: Any, unborn: Tensor | None) -> None:
+        rate, momentum, dampening, decay, nesterov, maximize = settings
+        if maximize:
+            slope = -slope
+        if decay:
+            slope = slope.add(value, alpha=decay)
+        for buffer in state:
+            moved = buffer.mul(momentum).add_(slope, alpha=1 - dampening)
+            buffer.copy_(moved if unborn is None else torch.where(unborn, slope, moved))
+            slope = slope.add(buffer, alpha=momentum) if nesterov else buffer
+        value.add_(slope, alpha=-rate)
+
+
+class _Adam(_Rule):
+    names = ("lr", "betas", "eps", "weight_decay", "maximize")
+
+    def __init__(self, decoupled: bool) -> None:
+        self.decoupled = decoupled
+
+    def slots(self, optimizer: Any) -> tuple[str, ...]:
+        if any(group.get("decoupled_weight_decay", self.decoupled) != self.decoupled for group in optimizer.param_groups):
+            raise _Alone("its Adam decouples weight decay, as only AdamW does by itself")
+        return "step", "exp_avg", "exp_avg_sq"
+
+    def step(self, value: Tensor, slope: Tensor, state: list[Tensor], settings: Any, unborn: Tensor | None) -> None:
+        rate, (keep, keep_square), eps, decay, maximize = settings
+        steps, mean, square = state
+        if maximize:
+            slope = -slope
+        if decay and self.decoupled:
+            value.mul_(1 - rate * decay)
+        elif decay:
+            slope = slope.add(value, alpha=decay)
+        steps.add_(1)
+        mean.lerp_(slope, 1 - keep)
+        square.mul_(keep_square).addcmul_(slope, slope, value=1 - keep_square)
+        made = steps.double()
+        scale = _column((1 - keep_square**made).sqrt().to(value.dtype), value)
+        rates = _column((rate / (1 - keep**made)).to(value.dtype), value)
+        value.sub_(mean.div(square.sqrt().div_(scale).add_(eps)).mul_(rates))
+
+
+_RULES: dict[type, _Rule] = {
+    torch.optim.SGD: _SGD(),
+    torch.optim.Adam: _Adam(decoupled=False),
+    torch.optim.AdamW: _Adam(decoupled=True),
+}
+
+
+def _column(row_values: Tensor, like: Tensor) -> Tensor:
+    return row_values.reshape(-1, *[1] * (like.dim() - 1))
+
+
+# ---------------------------------------------------------------- what makes learners alike
+
+
+class _Design(NamedTuple):
+    """What the members of a stack have in common."""
+
+    key: Hashable
+    architecture: Hashable
+    names: tuple[str, ...]
+    """Parameters, then buffers."""
+    parameters: int
+    """How many of them are parameters."""
+    trained: tuple[int, ...]
+    """Positions of the parameters that learn."""
+    groups: tuple[int, ...]
+    """The parameter group of each of these."""
+    rule: _Rule
+    slots: tuple[str, ...]
+    losses: tuple[Any, ...]
+    outputs: tuple[str, ...]
+    convolves: bool
+
+    @staticmethod
+    def of(learner: Learner) -> _Design:
+        """The design of a learner.
+
+        Raises:
+            _Alone: it cannot be stacked; the message says why.
+        """
+        module, optimizer = learner.module, learner.optimizer
+        if not learner.flags.isdisjoint(("first", "last")):
+            raise _Alone("its forward pass takes first or last: it remembers")
+        if hasattr(module, "y"):
+            raise _Alone("it has an attribute y: it remembers its last target")
+        rule = _RULES.get(type(optimizer))
+        if rule is None:
+            raise _Alone(f"its optimizer is {type(optimizer).__name__}, not SGD, Adam or AdamW")
+        if any(table for name, table in vars(optimizer).items() if name.endswith("_hooks")):
+            raise _Alone("its optimizer has hooks")
+        if "step" in vars(optimizer) and not hasattr(optimizer.step, "_wrapped_by_lr_sched"):
+            raise _Alone("the step of its optimizer was replaced")
+        for group in optimizer.param_groups:
+            odd = [name for name in rule.unsupported if group.get(name)]
+            if odd or any(isinstance(number, Tensor) for name in rule.names for number in _flat(group[name])):
+                raise _Alone(f"its optimizer uses {odd[0] if odd else 'tensors for settings'}")
+        architecture = _architecture(module)
+        own = dict(module.named_parameters())
+        places = {id(parameter): position for position, parameter in enumerate(own.values())}
+        trained, groups = [], []
+        for number, group in enumerate(optimizer.param_groups):
+            for parameter in group["params"]:
+                if id(parameter) not in places:
+                    raise _Alone("its optimizer has parameters that are not the module's")
+                if parameter.requires_grad:
+                    trained.append(places[id(parameter)])
+                    groups.append(number)
+        names = (*own, *(name for name, _ in module.named_buffers()))
+        slots = rule.slots(optimizer)
+        losses = tuple(_loss_key(loss) for loss in learner.losses)
+        key = (architecture, tuple(trained), tuple(groups), type(optimizer), slots, losses, learner.outputs)
+        return _Design(
+            key,
+            architecture,
+            names,
+            len(own),
+            tuple(trained),
+            tuple(groups),
+            rule,
+            slots,
+            learner.losses,
+            learner.outputs,
+            any(isinstance(part, nn.modules.conv._ConvNd) for part in module.modules()),
+        )
+
+    def rows(self, tensors: list[Tensor]) -> list[Tensor]:
+        """Examples of a row of each column: tensors, then optimizer state."""
+        state = [
+            torch.zeros((), device=tensors[position].device) if slot == "step" else tensors[position].detach()
+            for position in self.trained
+            for slot in self.slots
+        ]
+        return [*(tensor.detach() for tensor in tensors), *state]
+
+
+def _architecture(module: nn.Module) -> Hashable:
+    """Classes, layout and settings of a module and its parts, to be compared."""
+    seen: dict[int, int] = {}
+    parts: list[Hashable] = []
+    for path, part in module.named_modules(remove_duplicate=False):
+        if isinstance(part, _RANDOM) and part.training:
+            raise _Alone(f"{path or 'it'} is {type(part).__name__} in training mode")
+        if isinstance(part, torch.jit.ScriptModule) or any(part.__dict__[name] for name in _TABLES if "hook" in name):
+            raise _Alone(f"{path or 'it'} is compiled or has hooks")
+        layout: list[Any] = [path, type(part)]
+        for table in ("_parameters", "_buffers"):
+            for name, tensor in part.__dict__[table].items():
+                if tensor is None:
+                    layout.append((name, None))
+                    continue
+                if type(tensor) not in (Tensor, nn.Parameter) or tensor._backward_hooks:
+                    raise _Alone(f"{path}.{name} is a {type(tensor).__name__} of its own kind, or has hooks")
+                number = seen.setdefault(id(tensor), len(seen))
+                layout.append((name, number, tensor.shape, tensor.dtype, str(tensor.device), tensor.requires_grad))
+        for name in sorted(part.__dict__.keys() - _PLUMBING):
+            layout.append((name, _setting(part.__dict__[name], f"{path}.{name}".lstrip("."))))
+        parts.append(tuple(layout))
+    return tuple(parts)
+
+
+def _setting(value: Any, where: str) -> Hashable:
+    """A plain value, to be compared by content; functions and classes are themselves."""
+    kind = type(value)
+    if value is None or isinstance(value, _PLAIN):
+        return kind, repr(value)
+    if isinstance(value, list | tuple):
+        return kind, tuple(_setting(item, where) for item in value)
+    if isinstance(value, dict):
+        return kind, tuple((_setting(key, where), _setting(item, where)) for key, item in value.items())
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return kind, tuple(_setting(getattr(value, field.name), where) for field in dataclasses.fields(value))
+    if isinstance(value, type | types.FunctionType | types.BuiltinFunctionType | types.ModuleType):
+        return value
+    raise _Alone(f"{where} is a {kind.__name__}: only plain settings can be compared")
+
+
+def _loss_key(loss: Any) -> Hashable:
+    """Equal losses have equal keys; one with tensors, or of unknown make, equals only itself."""
+    if isinstance(loss, nn.Module) and not any(True for _ in chain(loss.parameters(), loss.buffers())):
+        try:
+            return _architecture(loss)
+        except _Alone:
+            pass
+    return None if loss is None else id(loss)
+
+
+def _kind_of(inputs: Sequence[Any], targets: Sequence[Any]) -> Kind | None:
+    kinds = []
+    for values in (inputs, targets):
+        known: list[Any] = []
+        for value in values:
+            if value is None:
+                known.append(None)
+            elif type(value) is Tensor and not value.requires_grad:
+                known.append((value.shape, value.dtype))
+            else:
+                return None
+        kinds.append(tuple(known))
+    return kinds[0], kinds[1]
+
+
+def _stacked(values: list[Sequence[Any]]) -> list[Tensor]:
+    """The members' values of each slot, one below the other; slots of None are left out."""
+    return [torch.stack(slot) for slot in zip(*values, strict=True) if slot[0] is not None]
+
+
+def _with_nones(tensors: Iterable[Tensor], known: tuple[Any, ...]) -> list[Tensor | None]:
+    """What :func:`_stacked` left out, put back."""
+    given = iter(tensors)
+    return [None if one is None else next(given) for one in known]
+
+
+def _flat(value: Any) -> tuple[Any, ...]:
+    return value if isinstance(value, tuple) else (value,)
+
+
+_END = object()
+_NOTHING: dict[str, Any] = {}
+_PLUMBING = nn.Module().__dict__.keys() - {"training"}
+_TABLES = tuple(
+    name for name, table in nn.Module().__dict__.items() if isinstance(table, dict) and "state_dict" not in name
+)
+_RANDOM = (nn.modules.dropout._DropoutNd, nn.modules.batchnorm._NormBase)
+_PLAIN = (bool, int, float, complex, str, bytes, range, slice, enum.Enum, torch.dtype, torch.device)
