@@ -15,6 +15,8 @@ from unaiverse_lab.core.records import Moved
 
 RING = {"a": "b", "b": "c", "c": "a"}
 DELTA = 0.04
+SMALL_CROWD = 1_000
+SETUP_GROWTH = 3.0
 JOINED = 3
 """Ticks after which a whole crowd that was added at once is in its machines: asked, admitted, first move."""
 
@@ -174,7 +176,10 @@ def growth(quick: bool) -> list[Result]:
         if size != 100:
             results.append(at_most(f"{size:,} agents: against 100", each[size] / each[100], "x", 5.0))
     for size in sizes[2:]:
-        results.append(at_most(f"{size:,} agents: to set one up (add, join)", setup[size] * 1e6, "us", 150.0))
+        results.append(Result(f"{size:,} agents: to set one up (add, join)", setup[size] * 1e6, "us"))
+        if size > SMALL_CROWD:
+            against = setup[size] / setup[SMALL_CROWD]
+            results.append(at_most(f"{size:,} agents: set-up, against {SMALL_CROWD:,}", against, "x", SETUP_GROWTH))
     return results
 
 

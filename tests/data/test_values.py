@@ -152,7 +152,7 @@ def test_a_torch_dtype_is_its_name(torch: Any) -> None:
 def test_a_dtype_of_a_peer_is_never_evaluated() -> None:
     code = "torch.zeros(__import__('os').getpid())"
     data = {**tensors(1).to_dict(), "tensor_dtype": code}
-    with pytest.raises(StreamError, match="'numbers': tensor_dtype .* is unknown"):
+    with pytest.raises(StreamError, match=r"'numbers': tensor_dtype .* is unknown"):
         DataProps.from_dict(data)
     with pytest.raises(StreamError, match=r"Did you mean 'torch\.float32'"):
         tensors(1, dtype="torch.float23")
@@ -275,6 +275,7 @@ def test_a_stream_takes_what_it_declares_only(torch: Any, pillow: Any) -> None:
         "img": pillow.new("RGB", (2, 2)),
         "file": FileContainer(b"x", "x.bin"),
     }
+    given = {"text": "str", "tensor": "a tensor", "img": "Image", "file": "FileContainer"}
     for kind in examples:
         shape = {"tensor_shape": (1, 2), "tensor_dtype": torch.float32} if kind == "tensor" else {}
         stream = Stream(name=f"my_{kind}", data_type=kind, **shape)
@@ -283,7 +284,7 @@ def test_a_stream_takes_what_it_declares_only(torch: Any, pillow: Any) -> None:
                 stored = stream.set(value)
                 assert stored is not None and stored.value is value
             else:
-                with pytest.raises(StreamError, match=f"'my_{kind}' carries {kind}"):
+                with pytest.raises(StreamError, match=rf"'my_{kind}' carries .*, not {given[other]}"):
                     stream.set(value)
     anything = Stream(name="any", data_type="all")
     for value in (*examples.values(), 3, 2.5, None, b"x", [1, "a"], {"a": (examples["tensor"], None)}):
@@ -330,9 +331,7 @@ def test_words_and_ids(torch: Any) -> None:
 
 def test_an_unknown_word_is_named(torch: Any) -> None:
     slot = words(stream_to_proc_transforms={"cat": 0, "the": 1}, proc_to_stream_transforms=["cat", "the"])
-    with pytest.raises(
-        StreamError, match="'words': 'cats' is not among the 2 words of its dictionary. Did you mean 'cat'"
-    ):
+    with pytest.raises(StreamError, match=r"'words': 'cats' is not among the 2 words .* Did you mean 'cat'\?"):
         to_processor(slot, "cats")
     with pytest.raises(StreamError, match="'words': 'zzz' is not among"):
         to_processor(slot, "zzz")
@@ -366,9 +365,7 @@ def test_outputs_are_converted_detached_and_checked(torch: Any) -> None:
     assert not from_processor(plain, torch.zeros(1, 2, requires_grad=True)).requires_grad
     with pytest.raises(StreamError, match="'numbers' carries tensors"):
         from_processor(plain, torch.zeros(1, 3))
-    with pytest.raises(
-        StreamError, match="'words' carries text, the processor gave a tensor .*proc_to_stream_transforms"
-    ):
+    with pytest.raises(StreamError, match=r"'words' carries text, the processor gave a tensor .*the list of words"):
         from_processor(words(), torch.zeros(1, 3))
     with pytest.raises(StreamError, match="'words' carries text, not int"):
         from_processor(words(proc_to_stream_transforms=len), [1])
@@ -386,7 +383,7 @@ def test_images_at_the_boundary(torch: Any, pillow: Any) -> None:
     assert tensor.shape == (1, 3, 8, 8)
     assert from_processor(slot, tensor).tobytes() == picture.tobytes()
     assert from_processor(slot, picture) is picture
-    with pytest.raises(StreamError, match="'eye' carries images .*the processor gave a tensor"):
+    with pytest.raises(StreamError, match=r"'eye' carries images .*the processor gave a tensor"):
         from_processor(DataProps("eye", data_type="img"), tensor)
 
 

@@ -89,6 +89,7 @@ class InteractionManager:
         elif known.status == Status.RUNNING:
             return
         else:
+            machine.drop_request(known)
             self.owner.detach(known)
             interaction.created_at = known.created_at
             interaction.side = RECEIVED

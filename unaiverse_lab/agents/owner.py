@@ -114,7 +114,7 @@ class StreamOwner:
             return
         parcels: dict[tuple[str, str], dict[str, list[dict[str, Any]]]] = {}
         outgoing, self.outgoing = self.outgoing, {}
-        for (name, uuid), stream in outgoing.items():
+        for (_, uuid), stream in outgoing.items():
             interaction = stream.get_interaction(uuid)
             if interaction is None:
                 continue

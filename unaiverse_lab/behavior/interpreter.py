@@ -114,94 +114,105 @@ class Interpreter:
         origin = self.limbo_state if before is None else before
         around = self.surroundings
         clock = around.clock
-        run: Run | None
         changed = False
         crossed = 0
         while True:
-            run = None
             moved = False
-            states = self.machine.states
-            if (name := self.state) is not None:
+            run = self._run
+            name = self.state
+            if name is not None:
                 if not self._welcomed and name == self.machine.initial_state:
                     self._welcome()
-                if self.enabled:
-                    state = states[name]
-                    if self._entered_at is None:
-                        self._entered_at = clock.now
-                        if state.msg is not None and not self._announced:
-                            self._announce(state)
-                    if state.action is not None:
-                        await self._act_in_state(state)
-                        moved = self.state != name
-                    edge = state.only_exit
-                    if (
-                        edge is not None
-                        and edge.plain
-                        and edge.ready
-                        and edge.msg is None
-                        and not edge.delay
-                        and not edge.retry_timeout
-                        and not state.waiting_time
-                        and not moved
-                        and not self._requests
-                        and self.policy is None
-                        and self.policy_filter is None
-                        and self.enabled
-                    ):
-                        run = self._simple
-                        run.source = self.limbo_state = name
-                        run.edge = edge
-                        run.step = 0
-                        self.state = self.reason = None
-                        self._run = run
-                    elif not moved and self.enabled:
-                        run = self._start(state)
-            elif self.enabled:
-                run = self._run
-            while run is not None:
-                edge = run.edge
-                status = None if run is self._simple else self._prepare(run)
+                if not self.enabled:
+                    break
+                state = self.machine.states[name]
+                if self._entered_at is None:
+                    self._entered_at = clock.now
+                    if state.msg is not None and not self._announced:
+                        self._announce(state)
+                if state.action is not None:
+                    await self._act_in_state(state)
+                    if self.state != name or not self.enabled:
+                        changed = changed or self.state != before
+                        break
+                edge = state.only_exit
+                if (
+                    edge is not None
+                    and edge.plain
+                    and edge.ready
+                    and edge.msg is None
+                    and not edge.delay
+                    and not edge.retry_timeout
+                    and not state.waiting_time
+                    and not self._requests
+                    and self.policy is None
+                    and self.policy_filter is None
+                ):
+                    # Nothing to choose, to time or to show: what _start, _prepare and _settle come to in this case.
+                    run = self._run = self._simple
+                    run.source = self.limbo_state = name
+                    run.edge = edge
+                    run.step = 0
+                    self.state = self.reason = error = None
+                    try:
+                        method = getattr(self.agent, edge.name)
+                        result = await (method(**edge.given) if edge.given else method())
+                    except Exception as raised:
+                        result, error = False, raised
+                    if self._run is not run:
+                        run = None
+                    elif result:
+                        moved = True
+                    else:
+                        run = self._next(run, self._settle(run, result, error))
+                else:
+                    run = self._start(state)
+            elif not self.enabled:
+                break
+            while run is not None and not moved:
+                status = self._prepare(run)
                 if status is None:
                     error = None
                     try:
                         if run.interaction is None:
-                            method = getattr(self.agent, edge.name)
-                            result = await (method(**edge.given) if edge.given else method())
+                            result = await getattr(self.agent, run.edge.name)(**run.edge.given)
                         else:
-                            result = await self._call(edge, run.interaction)
+                            result = await self._call(run.edge, run.interaction)
                     except Exception as raised:
                         result, error = False, raised
-                    status = DONE if result and run.interaction is None else self._settle(run, result, error)
+                    status = self._settle(run, result, error)
                 if self._run is not run:
                     break
-                if status != DONE:
+                moved = status == DONE
+                if not moved:
                     run = self._next(run, status)
-                    continue
-                moved = True
-                source, target = run.source, edge.target
-                self.prev_state, self.state, self.limbo_state, self._run = source, target, None, None
+            if moved:
+                edge, source = run.edge, run.source  # type: ignore[union-attr]
+                self.prev_state = source
+                self.state = target = edge.target
+                self.limbo_state = self._run = self._entered_at = None
                 self._last_completed = edge.name
-                self._entered_at = None
                 if source != target:
                     self._announced = False
                     if self._left_behind:
                         self._come_to(target)
-                if run.interaction is None:
+                if run.interaction is None:  # type: ignore[union-attr]
                     around.record(Moved(clock.tick, clock.now, around.name, source, edge.name, target, edge.order))
                 else:
-                    self._serve(run, run.interaction)
+                    self._serve(run, run.interaction)  # type: ignore[arg-type, union-attr]
                 if self.show_action_completion:
-                    self._show_status(run, DONE)
+                    self._show_status(run, DONE)  # type: ignore[arg-type]
+                if target != before:
+                    changed = True
+                if not self.machine.states[target].blocking:
+                    crossed += 1
+                    if crossed < self.max_transitions:
+                        continue
+                    self._stop_endless_chain(crossed)
                 break
-            name = self.state
-            if name != before:
+            if self.state != before:
                 changed = True
-            if not moved or self.machine.states[name].blocking:  # type: ignore[index]
-                break
-            crossed += 1
-            if crossed >= self.max_transitions:
-                self._stop_endless_chain(crossed)
-                break
+            break
         self._origin = origin
         return changed
 

@@ -163,5 +163,5 @@ def decode_body(data: bytes) -> Body:
     """
     try:
         return _decoder.decode(data)  # type: ignore[no-any-return]
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, RecursionError) as error:
         raise ValueError(str(error)) from None

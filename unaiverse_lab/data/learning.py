@@ -195,7 +195,7 @@ def losses_of(
             raise LabError(f"the loss of output {name!r} ({_described(output)}){taught} failed: {error}") from error
         if not isinstance(value, Tensor) or value.numel() != 1:
             raise LabError(f"the loss of output {name!r} must be one number in a tensor, not {_described(value)}")
-        values.append(value.reshape(()))
+        values.append(value.reshape(()) if value.dim() else value)
     return values
 
 

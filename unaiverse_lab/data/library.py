@@ -273,12 +273,12 @@ class Dataset(Source):
         batch_size: int = 1,
         **fields: Any,
     ) -> None:
-        self.name_for_errors = fields.get("name", type(self).__name__)
+        self._who = fields.get("name", type(self).__name__)
         self.tensor_dataset, self.index, self.batch_size = tensor_dataset, index, batch_size
         if batch_size < 1:
-            raise StreamError(f"stream {self.name_for_errors!r}: batch_size {batch_size} must be at least 1")
+            raise StreamError(f"stream {self._who!r}: batch_size {batch_size} must be at least 1")
         if not len(tensor_dataset):
-            raise StreamError(f"stream {self.name_for_errors!r}: the data set is empty")
+            raise StreamError(f"stream {self._who!r}: the data set is empty")
         if len(tensor_dataset) % batch_size and shape[0] == batch_size:
             shape = (None, *shape[1:])
         super().__init__(
@@ -299,7 +299,7 @@ class Dataset(Source):
             return element if is_tensor(element) else optional("torch").as_tensor(element)
         except (IndexError, TypeError, ValueError, RuntimeError) as error:
             raise StreamError(
-                f"stream {self.name_for_errors!r}: item {number} of the data set has no tensor or number at index "
+                f"stream {self._who!r}: item {number} of the data set has no tensor or number at index "
                 f"{self.index}: {error}"
             ) from error
 

@@ -1,6 +1,7 @@
 """Processors: what stands behind an agent and turns its inputs into outputs.
 
-Any callable is one, a torch module can also learn; the small classes here are for agents without a model and for people.
+Any callable is one, a torch module can also learn; the small classes here are for agents without a model and for
+people.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Stacked students: the steps of many learners of one architecture run as one batched step, with the same results.
 
-After model ensembling in ``torch.func``: the parameters of all members are rows of stacked tensors, and one ``vmap`` over
-one copy of the module serves them all. Needs the extra ``[learn]``.
+After model ensembling in ``torch.func``: the parameters of all members are rows of stacked tensors, and one ``vmap``
+over one copy of the module serves them all. Needs the extra ``[learn]``.
 """
 
 from __future__ import annotations
@@ -23,6 +23,9 @@ from unaiverse_lab.data.learning import Learner, losses_of, outputs_of
 
 CONVOLVED = 4096
 """Numbers in the inputs of a step up to which a module with convolutions is stacked; beyond, one by one is faster."""
+
+TOGETHER = 256
+"""Members that learn in one go: enough to make overheads small, few enough for the caches."""
 
 Kind: TypeAlias = tuple[tuple[Any, ...], tuple[Any, ...]]
 """Shape and type of each input and of each target, None for a None; only steps of one kind run together."""
@@ -84,13 +87,13 @@ class Stacks:
     """The learners of one session: takes their steps one by one and runs alike ones together.
 
     Two learners are alike when their modules have the same classes, layout and settings, their optimizers (SGD, Adam,
-    AdamW) the same parameter groups, and their losses are the same. Their steps run together when also learning rate and
-    the like, and the shapes and types of inputs and targets are equal. Every other step runs at once, by itself: see
-    :meth:`why_alone`. Results equal one-by-one learning up to rounding.
+    AdamW) the same parameter groups, and their losses are the same. Their steps run together when also learning rate
+    and the like, and the shapes and types of inputs and targets are equal. Every other step runs at once, by itself:
+    see :meth:`why_alone`. Results equal one-by-one learning up to rounding.
 
     The forward pass must be a function of inputs, parameters and buffers: what it draws from generators other than
-    torch's, prints, or counts elsewhere happens once per batch. Leave inputs, targets and parameters as they are between
-    the submission of a step and its happening. Gradients (``parameter.grad``) are not kept.
+    torch's, prints, or counts elsewhere happens once per batch. Leave inputs, targets and parameters as they are
+    between the submission of a step and its happening. Gradients (``parameter.grad``) are not kept.
 
     Parameters and buffers of a stacked module are views into its stack, as is the state of its optimizer: reading them,
     training them one by one and assigning to them works as ever. To copy or pickle such a module otherwise than by
@@ -119,14 +122,20 @@ class Stacks:
         member = self._member(learner)
         stack = member.stack
         kind = None if stack is None or not learner.flags.isdisjoint(flags) else _kind_of(inputs, targets)
-        if stack is None or kind is None or not stack.takes(kind):
+        if stack is None or kind is None:
             return self._alone(member, inputs, targets, flags)
-        if kind not in stack.tried:
-            first = self._alone(member, inputs, targets, flags)
-            stack.tried.add(kind)
-            return first
+        batch = stack, stack.rule.settings(learner.optimizer), kind
+        steps = self._pending.get(batch)
+        if steps is None:
+            if not stack.takes(kind):
+                return self._alone(member, inputs, targets, flags)
+            if kind not in stack.tried:
+                first = self._alone(member, inputs, targets, flags)
+                stack.tried.add(kind)
+                return first
+            steps = self._pending[batch] = []
         step = _Step(member, inputs, targets, Deferred(self.flush))
-        self._pending.setdefault((stack, stack.rule.settings(learner.optimizer), kind), []).append(step)
+        steps.append(step)
         learner.awaited = self.flush
         return step.deferred
 
@@ -136,14 +145,11 @@ class Stacks:
         for step in chain.from_iterable(pending.values()):
             step.member.learner.awaited = None
         for (stack, settings, kind), steps in pending.items():
-            problem: Exception | None = None
-            if len(steps) > 1 and stack.refused is None:
-                problem = stack.learn(steps, settings, kind)
-                if problem is None:
-                    continue
-            fine = [step.run_alone() for step in steps]
-            if problem is not None and all(fine):
-                stack.refused = f"it cannot be batched: {problem}"
+            for batch in stack.batches(steps):
+                problem = stack.learn(batch, settings, kind) if len(batch) > 1 and stack.refused is None else None
+                fine = [step.run_alone() for step in batch if not step.deferred.done]
+                if problem is not None and all(fine):
+                    stack.refused = f"it cannot be batched: {problem}"
 
     def sync(self, learner: Learner) -> None:
         """Let the learner's last step happen: afterwards its parameters and optimizer state are up to date."""
@@ -221,20 +227,6 @@ class _Alone(Exception):
 class _Member:
     """A learner, where it is stacked, and what it looked like when that was found out."""
 
-    __slots__ = (
-        "addresses",
-        "flags",
-        "learner",
-        "live",
-        "optimizer",
-        "reason",
-        "row",
-        "seen",
-        "shares",
-        "stack",
-        "tensors",
-    )
-
     def __init__(self, learner: Learner) -> None:
         self.learner = learner
         self.optimizer: Any = None
@@ -243,45 +235,52 @@ class _Member:
         self.row = -1
         self.reason = ""
         self.shares = False
-        self.addresses: list[int] = []
-        self.live: list[Iterable[object]] = []
         self.seen: list[object] = []
-        self.flags: list[object] = []
 
     def look(self) -> None:
-        """Remember what decides how the learner is stacked: modules, settings, hooks, groups; all by identity."""
-        learner = self.learner
-        self.optimizer = optimizer = learner.optimizer
-        self.live = []
-        for part in learner.module.modules():
-            self.live.append(part.__dict__.values())
-            self.live += [part.__dict__[table].values() for table in _TABLES]
+        """Remember what decides how the learner is stacked: its parts and their settings, hooks, parameter groups."""
+        self.optimizer = optimizer = self.learner.optimizer
+        parts = [part.__dict__ for part in self.learner.module.modules()]
+        tables = [part[table] for part in parts for table in _TABLES]
+        self.lists: list[Iterable[object]] = []
+        self.settings = [(part, itemgetter(*_SETTINGS, *sorted(part.keys() - _PLUMBING))) for part in parts]
         if isinstance(optimizer, torch.optim.Optimizer):
             optimizer._opt_called = True  # else its scheduler, if any, warns that no step has been made
-            self.live += [optimizer.__dict__.values(), optimizer.param_groups]
-            self.live += [group["params"] for group in optimizer.param_groups]
-            self.live += [table.values() for name, table in optimizer.__dict__.items() if name.endswith("_hooks")]
-        self.live.append((_END,))
-        self.seen = list(chain.from_iterable(self.live))
-        self.flags = self._flags()
+            tables += [table for name, table in vars(optimizer).items() if name.endswith("_hooks")]
+            self.settings.append((vars(optimizer), itemgetter("state", "param_groups")))
+            self.lists += [optimizer.param_groups, *(group["params"] for group in optimizer.param_groups)]
+        self.empty = [table for table in tables if not table]
+        self.lists += [table.values() for table in tables if table]
+        self.seen = list(self._sight())
+        self.traits = self._traits()
         self.addresses = self.where()
 
     def unchanged(self) -> bool:
         """Whether all that :meth:`look` saw is the same, and all tensors are where they were put."""
-        return (
-            self.learner.optimizer is self.optimizer
-            and all(map(is_, chain.from_iterable(self.live), self.seen))
-            and self._flags() == self.flags
-            and self.where() == self.addresses
+        if self.learner.optimizer is not self.optimizer or any(self.empty):
+            return False
+        try:
+            same = all(map(is_, self._sight(), self.seen))
+        except KeyError:
+            return False
+        return same and self._traits() == self.traits and self.where() == self.addresses
+
+    def _sight(self) -> Iterable[object]:
+        learner = self.learner
+        return chain(
+            (learner.module, type(learner.module), learner.losses),
+            chain.from_iterable([chosen(part) for part, chosen in self.settings]),
+            chain.from_iterable(self.lists),
+            (_END,),
         )
 
-    def _flags(self) -> list[object]:
-        flags = [self.learner.module, type(self.learner.module), *self.learner.losses]
+    def _traits(self) -> list[object]:
+        traits: list[object] = [len(part) for part, _ in self.settings]
         for tensor in self.tensors:
-            flags += tensor.requires_grad, tensor._backward_hooks is None
+            traits += tensor.requires_grad, tensor._backward_hooks is None
         if type(self.optimizer) is torch.optim.SGD:
-            flags += [group["momentum"] != 0 for group in self.optimizer.param_groups]
-        return flags
+            traits += [group["momentum"] != 0 for group in self.optimizer.param_groups]
+        return traits
 
     def rows(self) -> list[Tensor | None]:
         """Its own tensors, in the order of the columns of its stack; None for optimizer state that is not there yet."""
@@ -408,23 +407,30 @@ class _Stack:
 
     # ------------------------------------------------------------------ learning
 
+    def batches(self, steps: list[_Step]) -> list[list[_Step]]:
+        """The steps in the order of the rows of their members, in portions that suit the memory."""
+        if len(steps) > 1:
+            self.join([step.member for step in steps if step.member.row < 0])
+        steps = sorted(steps, key=lambda step: step.member.row)
+        return [steps[start : start + TOGETHER] for start in range(0, len(steps), TOGETHER)]
+
     def learn(self, steps: list[_Step], settings: Any, kind: Kind) -> Exception | None:
         """Run steps of one kind as one. If that fails nothing has been learned, and the reason is returned."""
+        first, last = steps[0].member.row, steps[-1].member.row
+        rows: Any = slice(first, last + 1)
+        if last - first >= len(steps):
+            rows = torch.tensor([step.member.row for step in steps], device=self.columns[0].device)
+        parts = [column[rows] for column in self.columns]
         try:
             if self.template is None:
-                self.template = copy.deepcopy(steps[0].member.learner.module)
-            self.join([step.member for step in steps if step.member.row < 0])
-            steps = sorted(steps, key=lambda step: step.member.row)
-            everybody = len(steps) == len(self.members)
-            rows = None if everybody else torch.tensor([step.member.row for step in steps], device=self.columns[0].device)
-            parts = [column[: len(steps)] if rows is None else column[rows] for column in self.columns]
+                self.template = _copy_of(steps[0].member.learner.module)
             outputs, losses, gradients = self._derive(self.template, parts, steps, kind)
         except Exception as problem:
             self.template = None
             return problem
         with torch.no_grad():
             self._update(parts, gradients, settings, [step.member for step in steps])
-            if rows is not None:
+            if not isinstance(rows, slice):
                 for column, part in zip(self.columns, parts, strict=True):
                     column[rows] = part
         for step, each, values in zip(steps, zip(*outputs, strict=True), losses, strict=True):
@@ -463,7 +469,8 @@ class _Stack:
             raise _Alone("its forward pass changes the module")
         told = torch.stack([loss.detach() for loss in losses], 1).tolist()
         if len(taught) < len(design.outputs):
-            told = [[dict(zip(taught, row, strict=True)).get(s, 0.0) for s in range(len(design.outputs))] for row in told]
+            order = [taught.index(slot) if slot in taught else -1 for slot in range(len(design.outputs))]
+            told = [[row[place] if place >= 0 else 0.0 for place in order] for row in told]
         return [output.detach().unbind() for output in outputs], told, list(gradients)
 
     def _update(self, parts: list[Tensor], gradients: list[Tensor], settings: Any, members: list[_Member]) -> None:
@@ -477,7 +484,8 @@ class _Stack:
             if fresh:
                 flags = [not member.addresses[start] for member in members]
                 unborn = _column(torch.tensor(flags, device=gradient.device), gradient)
-            design.rule.step(parts[position], gradient, parts[start : start + width], settings[design.groups[number]], unborn)
+            state, group = parts[start : start + width], settings[design.groups[number]]
+            design.rule.step(parts[position], gradient, state, group, unborn)
         for member in fresh:
             self._point(member, [at for at in range(first, len(parts)) if not member.addresses[at]])
 
@@ -534,7 +542,8 @@ class _Adam(_Rule):
         self.decoupled = decoupled
 
     def slots(self, optimizer: Any) -> tuple[str, ...]:
-        if any(group.get("decoupled_weight_decay", self.decoupled) != self.decoupled for group in optimizer.param_groups):
+        groups = optimizer.param_groups
+        if any(group.get("decoupled_weight_decay", self.decoupled) != self.decoupled for group in groups):
             raise _Alone("its Adam decouples weight decay, as only AdamW does by itself")
         return "step", "exp_avg", "exp_avg_sq"
 
@@ -658,7 +667,7 @@ def _architecture(module: nn.Module) -> Hashable:
     for path, part in module.named_modules(remove_duplicate=False):
         if isinstance(part, _RANDOM) and part.training:
             raise _Alone(f"{path or 'it'} is {type(part).__name__} in training mode")
-        if isinstance(part, torch.jit.ScriptModule) or any(part.__dict__[name] for name in _TABLES if "hook" in name):
+        if isinstance(part, torch.jit.ScriptModule) or any(part.__dict__[name] for name in _HOOKS):
             raise _Alone(f"{path or 'it'} is compiled or has hooks")
         layout: list[Any] = [path, type(part)]
         for table in ("_parameters", "_buffers"):
@@ -674,6 +683,14 @@ def _architecture(module: nn.Module) -> Hashable:
             layout.append((name, _setting(part.__dict__[name], f"{path}.{name}".lstrip("."))))
         parts.append(tuple(layout))
     return tuple(parts)
+
+
+def _copy_of(module: nn.Module) -> nn.Module:
+    """A copy with tensors of its own, also of a module whose tensors are rows of a stack."""
+    tensors: list[Tensor] = [*module.parameters(), *module.buffers()]
+    own = {id(tensor): tensor.detach().clone() for tensor in tensors}
+    own |= {id(old): nn.Parameter(own[id(old)], old.requires_grad) for old in module.parameters()}
+    return copy.deepcopy(module, own)
 
 
 def _setting(value: Any, where: str) -> Hashable:
@@ -703,18 +720,15 @@ def _loss_key(loss: Any) -> Hashable:
 
 
 def _kind_of(inputs: Sequence[Any], targets: Sequence[Any]) -> Kind | None:
-    kinds = []
-    for values in (inputs, targets):
-        known: list[Any] = []
-        for value in values:
-            if value is None:
-                known.append(None)
-            elif type(value) is Tensor and not value.requires_grad:
-                known.append((value.shape, value.dtype))
-            else:
-                return None
-        kinds.append(tuple(known))
-    return kinds[0], kinds[1]
+    known: list[Any] = []
+    for value in (*inputs, *targets):
+        if type(value) is Tensor and not value.requires_grad:
+            known.append((value.shape, value.dtype))
+        elif value is None:
+            known.append(None)
+        else:
+            return None
+    return tuple(known[: len(inputs)]), tuple(known[len(inputs) :])
 
 
 def _stacked(values: list[Sequence[Any]]) -> list[Tensor]:
@@ -735,8 +749,8 @@ def _flat(value: Any) -> tuple[Any, ...]:
 _END = object()
 _NOTHING: dict[str, Any] = {}
 _PLUMBING = nn.Module().__dict__.keys() - {"training"}
-_TABLES = tuple(
-    name for name, table in nn.Module().__dict__.items() if isinstance(table, dict) and "state_dict" not in name
-)
+_SETTINGS = ("training", "_modules")
+_HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+_TABLES = ("_parameters", "_buffers", "_modules", *_HOOKS)
 _RANDOM = (nn.modules.dropout._DropoutNd, nn.modules.batchnorm._NormBase)
 _PLAIN = (bool, int, float, complex, str, bytes, range, slice, enum.Enum, torch.dtype, torch.device)

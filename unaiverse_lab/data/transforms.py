@@ -77,8 +77,7 @@ def transforms_factory(name: str, add_batch_dim: bool = True, return_inverse: bo
 def _central_square(image: Any, size: int) -> Any:
     """Shorter side to ``size``, then the central square."""
     width, height = image.size
-    scale = size / min(width, height)
-    wide, high = max(size, int(width * scale)), max(size, int(height * scale))
+    wide, high = size * width // min(width, height), size * height // min(width, height)
     if (wide, high) != image.size:
         image = image.resize((wide, high), optional("PIL.Image").Resampling.BILINEAR)
     left, top = round((wide - size) / 2), round((high - size) / 2)

@@ -294,27 +294,31 @@ def decode_value(data: Any) -> Any:
     Raises:
         StreamError: it was not written by it, or is damaged.
     """
-    if isinstance(data, list):
-        return [decode_value(one) for one in data]
-    if not isinstance(data, dict):
-        return data
     try:
-        match data["type"]:
-            case "tensor":
-                return _decode_tensor(data["dtype"], list(data["shape"]), data["data"])
-            case "img":
-                with optional("PIL.Image").open(io.BytesIO(data["data"]), formats=["PNG"]) as image:
-                    return image.copy()
-            case "file":
-                return FileContainer(data["data"], data["filename"], data["mime_type"])
-            case "dict":
-                return {key: decode_value(one) for key, one in data["data"].items()}
-            case other:
-                raise ValueError(f"unknown type {other!r}")
+        return _decode(data)
     except StreamError:
         raise
     except Exception as error:
         raise StreamError(f"a value cannot be decoded: {type(error).__name__}: {error}") from error
+
+
+def _decode(data: Any) -> Any:
+    if isinstance(data, list):
+        return [_decode(one) for one in data]
+    if not isinstance(data, dict):
+        return data
+    match data["type"]:
+        case "tensor":
+            return _decode_tensor(data["dtype"], list(data["shape"]), data["data"])
+        case "img":
+            with optional("PIL.Image").open(io.BytesIO(data["data"]), formats=["PNG"]) as image:
+                return image.copy()
+        case "file":
+            return FileContainer(data["data"], data["filename"], data["mime_type"])
+        case "dict":
+            return {key: _decode(one) for key, one in data["data"].items()}
+        case other:
+            raise ValueError(f"unknown type {other!r}")
 
 
 def _decode_tensor(dtype: str, shape: list[int], raw: bytes) -> Any:

@@ -51,6 +51,7 @@ class Session:
         trace: Trace | None = None,
         **options: Any,
     ) -> None:
+        self._unnamed = 0
         self.synchronizer = NodeSynchronizer(seed, delta, strict, agenda, trace)
         if isinstance(world, World):
             world = Node(world, name, **options)
@@ -85,17 +86,19 @@ class Session:
         if isinstance(agent, Node):
             node = agent
         else:
-            base, count = type(agent).__name__, 1
-            while node_name is None:
-                node_name = f"{base}{count}" if f"{base}{count}" not in self.nodes else None
-                count += 1
-            node = Node(agent, node_name, certified=certified)
+            node = Node(agent, node_name or self._free_name(type(agent).__name__), certified=certified)
         if role_preference is not None:
             options["role_preference"] = role_preference
         node.join_options.update(options)
         if master:
             self.world.gate.masters.add(node.node_id)
         return self.synchronizer.add_node(node)
+
+    def _free_name(self, base: str) -> str:
+        while True:
+            self._unnamed += 1
+            if (name := f"{base}{self._unnamed}") not in self.nodes:
+                return name
 
     def remove(self, name: str, reason: str = "") -> Node:
         """Let a member leave; everybody who knows it is told."""

@@ -16,13 +16,26 @@ from unaiverse_lab.behavior import HybridStateMachine
 from unaiverse_lab.behavior.interpreter import NEVER
 from unaiverse_lab.core.clock import VirtualClock
 from unaiverse_lab.core.drive import drive
-from unaiverse_lab.core.envelope import Envelope, Farewell
+from unaiverse_lab.core.envelope import AgentRefusal, Body, Contact, Envelope, InteractionMessage, InteractionStatus
 from unaiverse_lab.core.errors import WorldError, did_you_mean
-from unaiverse_lab.runtime.node import DEFAULT_DELTA, Node
+from unaiverse_lab.runtime.node import DEFAULT_DELTA, LEFT, Node
 from unaiverse_lab.runtime.trace import Trace
-from unaiverse_lab.runtime.transport import InProcessTransport
+from unaiverse_lab.runtime.transport import InProcessTransport, body_of
 
 LAST = 1 << 60
+
+
+def _answer_for_the_departed(envelope: Envelope) -> Body | None:
+    """What somebody who waits for an answer gets when the target has left meanwhile."""
+    try:
+        body = body_of(envelope)
+    except ValueError:
+        return None
+    if isinstance(body, Contact):
+        return AgentRefusal("it has left")
+    if isinstance(body, InteractionMessage) and body.interaction.get("action_name") is not None:
+        return InteractionStatus(str(body.interaction.get("uuid")), "disconnected", detail="it has left")
+    return None
 
 
 class NodeSynchronizer:
@@ -70,6 +83,8 @@ class NodeSynchronizer:
             WorldError: the name is taken, or there is a world already.
             BehaviorError: a behavior of the world is wrong.
         """
+        if node.state == LEFT:
+            raise WorldError(f"{node.name!r} has left and does not come back: make a new Node")
         if node.name in self.nodes or node.peer_id in self._by_peer:
             raise WorldError(f"there is a node called {node.name!r} already")
         if node.world is not None:
@@ -100,6 +115,8 @@ class NodeSynchronizer:
             WorldError: no such node.
         """
         node = self.node(name)
+        if node is self.world_node:
+            raise WorldError("the world cannot be removed from its own session: start another session")
         node.farewell(reason)
         self._soon = [one for one in self._soon if one is not node]
         self._later = [entry for entry in self._later if entry[2] is not node]
@@ -175,10 +192,11 @@ class NodeSynchronizer:
         for envelope in self.transport.deliver():
             node = self._by_peer.get(envelope.target)
             if node is None:
+                answer = _answer_for_the_departed(envelope)
                 node = self._by_peer.get(envelope.sender)
-                envelope = Envelope(envelope.target, envelope.sender, Farewell("it has left"))
-            if node is None:
-                continue
+                if answer is None or node is None:
+                    continue
+                envelope = Envelope(envelope.target, envelope.sender, answer)
             node.inbox.append(envelope)
             node.chores = True
             if node.next_tick != tick:

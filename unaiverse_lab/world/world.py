@@ -298,6 +298,8 @@ class World(StreamOwner):
             self.world_masters[profile.peer_id] = profile
         try:
             role = self.assign_role(asked, master)
+            if role is not None and not isinstance(role, str):
+                raise WorldError(f"assign_role returned {role!r}: return the name of a role, or None")
             bits = None if role is None else self.roles.bits(role)
         except Exception as error:
             self._fault(error, "assign_role")

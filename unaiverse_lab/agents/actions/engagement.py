@@ -22,8 +22,8 @@ class EngagementActions(WorkActions):
         Args:
             interaction: filled in by the machine.
 
-        True when all have answered (or 10 s have passed) and at least one accepted. False while answers are missing, when
-        nobody was found, or when nobody accepted. Sends one request ``engage`` to each.
+        True when all have answered (or 10 s have passed) and at least one accepted. False while answers are missing,
+        when nobody was found, or when nobody accepted. Sends one request ``engage`` to each.
         """
         sent: Interaction | None = interaction.get_mark() if interaction is not None else None
         if sent is None:
