@@ -159,6 +159,21 @@ def test_a_dtype_of_a_peer_is_never_evaluated() -> None:
 
 
 @pytest.mark.parametrize(
+    "field",
+    [
+        {"name": 3},
+        {"tensor_shape": "ab"},
+        {"tensor_shape": 3},
+        {"tensor_labels": ["a"]},
+        {"tensor_labels": {"labels": []}},
+    ],
+)
+def test_nonsense_from_a_peer_is_an_error_of_the_stream(field: dict[str, Any]) -> None:
+    with pytest.raises(StreamError):
+        DataProps.from_dict({**tensors(None, 2).to_dict(), **field})
+
+
+@pytest.mark.parametrize(
     ("fields", "message"),
     [
         ({"tensor_labels": ["a"]}, "1 labels for 2 components"),

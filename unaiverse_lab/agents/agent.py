@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from unaiverse_lab.agents.actions import DiscoveryActions, GovernanceActions, PlaylistActions
+from unaiverse_lab.agents.actions import DiscoveryActions, GovernanceActions, LearningActions, PlaylistActions
 from unaiverse_lab.behavior import HybridStateMachine
 from unaiverse_lab.core.interaction import CompletionReason, Interaction
 from unaiverse_lab.core.records import Injected, RoleSet
 from unaiverse_lab.core.roles import custom_part
 
 
-class Agent(DiscoveryActions, PlaylistActions, GovernanceActions):
+class Agent(DiscoveryActions, LearningActions, PlaylistActions, GovernanceActions):
     """A member of a world: a processor with streams, peers, and the state machine of its role.
 
     See :class:`~unaiverse_lab.agents.base.AgentBase` for the arguments. A role is a subclass with ``@action`` methods:
@@ -88,16 +88,6 @@ class Agent(DiscoveryActions, PlaylistActions, GovernanceActions):
     def get_current_interaction(self) -> Interaction | None:
         """The interaction being served."""
         return self.behav.get_current_interaction()
-
-    def get_action_step(self) -> int:
-        """Index of the step being run."""
-        return self.behav.get_action_step_idx()
-
-    def is_last_action_step(self) -> bool:
-        """Whether this is the last step of the interaction being served."""
-        interaction = self.get_current_interaction()
-        steps = interaction.num_steps if interaction is not None else 1
-        return self.get_action_step() >= steps - 1
 
     # ------------------------------------------------------------------ people
 

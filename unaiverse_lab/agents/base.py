@@ -18,7 +18,7 @@ from unaiverse_lab.core.errors import LabError, NotInWorld
 from unaiverse_lab.core.interaction import SYSTEM_UUID, Interaction
 from unaiverse_lab.core.ordered import OrderedSet
 from unaiverse_lab.core.profile import NodeProfile
-from unaiverse_lab.data.processors import Human, Identity, ScriptedHuman
+from unaiverse_lab.data.processors import Human, Identity, Processor, ScriptedHuman
 from unaiverse_lab.data.props import StreamType
 from unaiverse_lab.data.streams import Stream, StreamProxy
 
@@ -63,19 +63,13 @@ class AgentBase(StreamOwner, ABC):
         super().__init__()
         if buffer_generated_by_others not in ("none", "one", "all"):
             raise LabError(f"buffer_generated_by_others is 'none', 'one' or 'all', not {buffer_generated_by_others!r}")
-        if proc is None and callable(self):
-            proc = self
-        if proc == self.HUMAN:
-            proc = Human()
-        if proc is None:
-            proc = Identity()
-        if not callable(proc):
-            raise LabError(f"a processor is None, 'human' or something that can be called, not {proc!r}")
-        self.proc: Any = proc
         self.proc_opts: dict[str, Any] = dict(proc_opts or {})
+        proc = self._usable(proc)
         default = "text" if isinstance(proc, Human) else "all"
         self.proc_inputs = StreamType.slots(proc_inputs, default, "proc_input", PROCESSOR_IN)
         self.proc_outputs = StreamType.slots(proc_outputs, default, "proc_output", PROCESSOR_OUT)
+        self.proc = proc
+        self.last_losses: list[float] = []
         self.merge_flat_stream_labels = merge_flat_stream_labels
         self.buffer_generated = buffer_generated
         self.buffer_generated_by_others = buffer_generated_by_others
@@ -92,6 +86,7 @@ class AgentBase(StreamOwner, ABC):
         self.artificial_agents: dict[str, NodeProfile] = {}
         self.contacting: dict[str, int] = {}
         self.leaving: list[str] = []
+        self.recently_done: list[Interaction] = []
         self.typed: deque[str] = deque()
         self.script: deque[tuple[float, str]] = deque(proc.lines if isinstance(proc, ScriptedHuman) else ())
         self.behav_wildcards: dict[str, Any] = {}
@@ -119,6 +114,28 @@ class AgentBase(StreamOwner, ABC):
 
         self.behav = HybridStateMachine(self)
         self.behav.add_state("empty")
+
+    # ------------------------------------------------------------------ the processor
+
+    def _usable(self, proc: Any) -> Any:
+        if proc is None and callable(self):
+            return self
+        if proc is None:
+            return Identity()
+        if proc == self.HUMAN:
+            return Human()
+        if not callable(proc):
+            raise LabError(f"a processor is None, 'human' or something that can be called, not {proc!r}")
+        return proc
+
+    @property
+    def proc(self) -> Any:
+        """What turns inputs into outputs; another one may be put in its place at any time, for the same slots."""
+        return self.processor.function
+
+    @proc.setter
+    def proc(self, proc: Any) -> None:
+        self.processor = Processor(self._usable(proc), self.proc_inputs, self.proc_outputs, self.proc_opts)
 
     # ------------------------------------------------------------------ who and where
 

@@ -33,6 +33,15 @@ from unaiverse_lab.core.roles import BASE_BITS, WORLD_MASTER, base_part, custom_
 class Messaging(Streaming):
     """The social side of an agent."""
 
+    def get_action_step(self) -> int:
+        """Index of the step being run."""
+        return self.behav.get_action_step_idx()
+
+    def is_last_action_step(self) -> bool:
+        """Whether this is the last step of the interaction being served."""
+        interaction = self.behav.get_current_interaction()
+        return self.get_action_step() >= (interaction.num_steps if interaction is not None else 1) - 1
+
     # ------------------------------------------------------------------ who is there
 
     def knows(self, peer_id: str) -> bool:
@@ -332,7 +341,8 @@ class Messaging(Streaming):
                 self.im.complete(interaction, CompletionReason.OK)
         self.im.complete_expired()
         link = self._need_link()
-        for interaction in self.im.drain():
+        self.recently_done = self.im.drain()
+        for interaction in self.recently_done:
             if interaction.side == "received":
                 if not interaction.volatile and interaction.action_name is not None:
                     link.post(

@@ -189,7 +189,10 @@ def losses_of(
             values.append(None)
             continue
         try:
-            value = loss(output, _class_ids(loss, output, target)) if supervised else loss(output)
+            if supervised:
+                value = loss(output, class_ids(output, target) if is_cross_entropy(loss) else target)
+            else:
+                value = loss(output)
         except Exception as error:
             taught = f" with target {_described(target)}" if supervised else ""
             raise LabError(f"the loss of output {name!r} ({_described(output)}){taught} failed: {error}") from error
@@ -199,10 +202,13 @@ def losses_of(
     return values
 
 
-def _class_ids(loss: Loss, output: Tensor, target: Any) -> Any:
-    """Class ids without the leading batch dimension that they may have in a stream."""
-    if loss is not nn.functional.cross_entropy and not isinstance(loss, nn.CrossEntropyLoss):
-        return target
+def is_cross_entropy(loss: Any) -> bool:
+    """Whether it is torch's own, as a function or as a module."""
+    return loss is nn.functional.cross_entropy or type(loss) is nn.CrossEntropyLoss
+
+
+def class_ids(output: Tensor, target: Any) -> Any:
+    """A target of cross entropy; class ids lose the leading dimension of 1 that they may have in a stream."""
     if isinstance(target, Tensor) and target.dtype == torch.long and target.dim() == output.dim() > 1:
         return target.squeeze(0)
     return target

@@ -81,7 +81,9 @@ class Processor:
         if is_module(function):
             from unaiverse_lab.data.learning import Learner
 
-            self.learner = Learner(function, opts.get("optimizer"), opts.get("losses") or [None] * len(self.outputs))
+            self.learner = Learner(
+                function, opts.get("optimizer"), opts.get("losses"), [props.name for props in self.outputs]
+            )
 
     def __call__(self, values: Sequence[Any], first: bool = True, last: bool = True) -> tuple[Any, ...]:
         """Outputs for one value per input slot, as they go to the streams.

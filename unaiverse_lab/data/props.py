@@ -281,25 +281,28 @@ class DataProps:
         """Rebuild from :meth:`to_dict`.
 
         Raises:
-            StreamError: a key is missing.
+            StreamError: a key is missing, or a field makes no sense.
         """
         missing = [key for key in ("name", "group", "data_type") if key not in data]
         if missing:
             raise StreamError(f"stream properties without {', '.join(missing)}: {data!r}")
         labels = data.get("tensor_labels")
-        return DataProps(
-            data["name"],
-            data["group"],
-            data["data_type"],
-            data.get("data_desc", UNNAMED),
-            data.get("tensor_shape"),
-            data.get("tensor_dtype"),
-            labels["labels"] if labels else None,
-            labels["labeling_rule"] if labels else "max",
-            delta=data.get("delta", -1.0),
-            pubsub=data.get("pubsub", False),
-            public=data.get("public", False),
-        )
+        try:
+            return DataProps(
+                data["name"],
+                data["group"],
+                data["data_type"],
+                data.get("data_desc", UNNAMED),
+                data.get("tensor_shape"),
+                data.get("tensor_dtype"),
+                labels["labels"] if labels else None,
+                labels["labeling_rule"] if labels else "max",
+                delta=data.get("delta", -1.0),
+                pubsub=data.get("pubsub", False),
+                public=data.get("public", False),
+            )
+        except (AttributeError, KeyError, TypeError) as error:
+            raise StreamError(f"stream properties that make no sense ({error}): {data!r}") from error
 
     # ------------------------------------------------------------------ questions
 

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
-from unaiverse_lab.data.learning import Learner, losses_of, outputs_of
+from unaiverse_lab.data.learning import Learner, Loss, class_ids, is_cross_entropy, losses_of, outputs_of
 
 CONVOLVED = 4096
 """Numbers in the inputs of a step up to which a module with convolutions is stacked; beyond, one by one is faster."""
@@ -235,24 +235,24 @@ class _Member:
         self.row = -1
         self.reason = ""
         self.shares = False
-        self.seen: list[object] = []
+        self.empty: list[Any] = []
 
     def look(self) -> None:
         """Remember what decides how the learner is stacked: its parts and their settings, hooks, parameter groups."""
         self.optimizer = optimizer = self.learner.optimizer
         parts = [part.__dict__ for part in self.learner.module.modules()]
         tables = [part[table] for part in parts for table in _TABLES]
-        self.lists: list[Iterable[object]] = []
-        self.settings = [(part, itemgetter(*_SETTINGS, *sorted(part.keys() - _PLUMBING))) for part in parts]
+        self.settings = [(part, itemgetter("training", *sorted(part.keys() - _PLUMBING))) for part in parts]
+        self.groups: list[Any] = []
         if isinstance(optimizer, torch.optim.Optimizer):
             optimizer._opt_called = True  # else its scheduler, if any, warns that no step has been made
             tables += [table for name, table in vars(optimizer).items() if name.endswith("_hooks")]
-            self.settings.append((vars(optimizer), itemgetter("state", "param_groups")))
-            self.lists += [optimizer.param_groups, *(group["params"] for group in optimizer.param_groups)]
+            self.groups = optimizer.param_groups
         self.empty = [table for table in tables if not table]
-        self.lists += [table.values() for table in tables if table]
-        self.seen = list(self._sight())
-        self.traits = self._traits()
+        self.full = [table.values() for table in tables if table]
+        self.full += [self.groups, *(group["params"] for group in self.groups), (_END,)]
+        self.content = [*chain.from_iterable(self.full)]
+        self.sight = self._sight()
         self.addresses = self.where()
 
     def unchanged(self) -> bool:
@@ -260,27 +260,26 @@ class _Member:
         if self.learner.optimizer is not self.optimizer or any(self.empty):
             return False
         try:
-            same = all(map(is_, self._sight(), self.seen))
-        except KeyError:
+            return (
+                self._sight() == self.sight
+                and all(map(is_, chain.from_iterable(self.full), self.content))
+                and self.where() == self.addresses
+            )
+        except (KeyError, RuntimeError, ValueError):  # an attribute has gone; an array has been compared
             return False
-        return same and self._traits() == self.traits and self.where() == self.addresses
 
-    def _sight(self) -> Iterable[object]:
+    def _sight(self) -> list[object]:
         learner = self.learner
-        return chain(
-            (learner.module, type(learner.module), learner.losses),
-            chain.from_iterable([chosen(part) for part, chosen in self.settings]),
-            chain.from_iterable(self.lists),
-            (_END,),
-        )
-
-    def _traits(self) -> list[object]:
-        traits: list[object] = [len(part) for part, _ in self.settings]
+        sight: list[object] = [id(learner.module), type(learner.module), id(learner.losses)]
+        for part, chosen in self.settings:
+            sight += len(part), chosen(part)
         for tensor in self.tensors:
-            traits += tensor.requires_grad, tensor._backward_hooks is None
-        if type(self.optimizer) is torch.optim.SGD:
-            traits += [group["momentum"] != 0 for group in self.optimizer.param_groups]
-        return traits
+            sight += tensor.requires_grad, tensor._backward_hooks is None
+        if self.groups:
+            sight += id(self.optimizer.param_groups), len(vars(self.optimizer))
+            if type(self.optimizer) is torch.optim.SGD:
+                sight += [group["momentum"] != 0 for group in self.groups]
+        return sight
 
     def rows(self) -> list[Tensor | None]:
         """Its own tensors, in the order of the columns of its stack; None for optimizer state that is not there yet."""
@@ -645,7 +644,7 @@ class _Design(NamedTuple):
             tuple(groups),
             rule,
             slots,
-            learner.losses,
+            tuple(_columnwise(loss) if is_cross_entropy(loss) else loss for loss in learner.losses),
             learner.outputs,
             any(isinstance(part, nn.modules.conv._ConvNd) for part in module.modules()),
         )
@@ -719,6 +718,18 @@ def _loss_key(loss: Any) -> Hashable:
     return None if loss is None else id(loss)
 
 
+def _columnwise(loss: Loss) -> Loss:
+    """The same cross entropy with the classes in columns: along rows of few classes it takes many times as long."""
+
+    def turned(output: Tensor, *target: Tensor) -> Tensor:
+        ids = class_ids(output, *target)
+        if output.dim() == 2 and ids.dim() == 1:
+            return loss(output.t().contiguous()[None], ids[None])
+        return loss(output, ids)
+
+    return turned
+
+
 def _kind_of(inputs: Sequence[Any], targets: Sequence[Any]) -> Kind | None:
     known: list[Any] = []
     for value in (*inputs, *targets):
@@ -749,7 +760,6 @@ def _flat(value: Any) -> tuple[Any, ...]:
 _END = object()
 _NOTHING: dict[str, Any] = {}
 _PLUMBING = nn.Module().__dict__.keys() - {"training"}
-_SETTINGS = ("training", "_modules")
 _HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
 _TABLES = ("_parameters", "_buffers", "_modules", *_HOOKS)
 _RANDOM = (nn.modules.dropout._DropoutNd, nn.modules.batchnorm._NormBase)

@@ -3,7 +3,15 @@
 from unaiverse_lab.agents.actions.discovery import DiscoveryActions
 from unaiverse_lab.agents.actions.engagement import EngagementActions
 from unaiverse_lab.agents.actions.governance import GovernanceActions
+from unaiverse_lab.agents.actions.learning import LearningActions
 from unaiverse_lab.agents.actions.playlist import PlaylistActions
 from unaiverse_lab.agents.actions.work import WorkActions
 
-__all__ = ["DiscoveryActions", "EngagementActions", "GovernanceActions", "PlaylistActions", "WorkActions"]
+__all__ = [
+    "DiscoveryActions",
+    "EngagementActions",
+    "GovernanceActions",
+    "LearningActions",
+    "PlaylistActions",
+    "WorkActions",
+]

@@ -36,17 +36,16 @@ class LearningActions(WorkActions):
         """
         if self.is_human():
             return True
-        inputs = self.stdin.get(requested_by="process")
-        if inputs is None or any(value is None for value in inputs):
-            return self.because("some input has nothing new")
-        tag = self.stdin.get_tag()
-        targets = self.stdtar.get(requested_by="learn") if self.stdtar else None
-        tweaked = self.hook_proc_tweak_inputs(inputs)
-        if tweaked is None:
-            return self.because("hook_proc_tweak_inputs withheld the inputs")
-        wanted = targets if targets is not None else [None] * len(self.proc_outputs)
-        outputs, self.last_losses = self.processor.learn(tweaked, wanted, *self._first_and_last())
-        self.stdout.set(list(self.hook_proc_tweak_outputs(outputs))[: len(self.stdout)], data_tag=tag)
+        missing = [stream.name for stream in self.stdtar.values() if not stream.has_unread("learn", self.stdtar.uuid)]
+        if missing:
+            return self.because(f"nothing new on {', '.join(missing)}")
+        taken = self.take_inputs()
+        if taken is None:
+            return False
+        inputs, tag = taken
+        targets = self.stdtar.get(requested_by="learn") or [None] * len(self.proc_outputs)
+        outputs, self.last_losses = self.processor.learn(inputs, targets, *self._first_and_last())
+        self.give_outputs(outputs, tag)
         return True
 
     @action

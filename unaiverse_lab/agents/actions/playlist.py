@@ -65,8 +65,8 @@ class PlaylistActions(Messaging):
         """Check where in the playlist the current entry is.
 
         Args:
-            what: ``first``, ``last``, ``last_round`` (in the last repetition), ``last_song`` (last of a repetition), or one
-                of these with ``not_`` before it.
+            what: ``first``, ``last``, ``last_round`` (in the last repetition), ``last_song`` (last of a repetition), or
+                one of these with ``not_`` before it.
 
         True when the condition holds. Sends nothing.
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from unaiverse_lab.agents.messaging import Messaging
 from unaiverse_lab.behavior.actions import action
-from unaiverse_lab.core.errors import LabError, StreamError
+from unaiverse_lab.core.errors import LabError
 from unaiverse_lab.core.interaction import Interaction
 
 REQUIRE = ("done", "any", "all")
@@ -42,30 +42,34 @@ class WorkActions(Messaging):
         Raises:
             StreamError: an output is not of the declared type.
         """
-        missing = [s.name for s in self.stdin.values() if not s.has_unread("process", self.stdin.uuid)]
-        if len(missing) == len(self.stdin):
-            return self.because("nothing new on stdin")
-        if missing:
-            return self.because(f"nothing new on {', '.join(missing)}")
-        inputs = self.stdin.get(requested_by="process")
-        tag = self.stdin.get_tag()
-        inputs = self.hook_proc_tweak_inputs(inputs)
-        if inputs is None:
-            return self.because("hook_proc_tweak_inputs withheld the inputs")
-        if any(value is None for value in inputs):
-            return self.because("some input has nothing new")
-        outputs = self.proc(*inputs)
-        if not isinstance(outputs, tuple):
-            outputs = (outputs,)
-        outputs = self.hook_proc_tweak_outputs(outputs)
-        if len(outputs) < len(self.stdout):
-            raise StreamError(
-                f"the processor returned {len(outputs)} values, the slots are {', '.join(self.stdout.names)}"
-            )
-        self.stdout.set(list(outputs)[: len(self.stdout)], data_tag=tag)
+        taken = self.take_inputs()
+        if taken is None:
+            return False
+        inputs, tag = taken
+        self.give_outputs(self.processor(inputs, *self._first_and_last()), tag)
         if self.is_human():
             self.stdin.clear_data()
         return True
+
+    def take_inputs(self) -> tuple[list[Any], int] | None:
+        """New values for the processor and the largest of their tags; None, and a reason, if some are missing."""
+        missing = [stream.name for stream in self.stdin.values() if not stream.has_unread("process", self.stdin.uuid)]
+        if missing or not self.stdin:
+            self.because(f"nothing new on {', '.join(missing) or 'stdin'}")
+            return None
+        tag = self.stdin.get_tag()
+        inputs = self.hook_proc_tweak_inputs(self.stdin.get(requested_by="process"))
+        if inputs is None or any(value is None for value in inputs):
+            self.because("hook_proc_tweak_inputs withheld the inputs")
+            return None
+        return inputs, tag
+
+    def give_outputs(self, outputs: tuple[Any, ...], tag: int) -> None:
+        """Write what came out of the processor to stdout."""
+        self.stdout.set(list(self.hook_proc_tweak_outputs(outputs)), data_tag=tag)
+
+    def _first_and_last(self) -> tuple[bool, bool]:
+        return self.get_action_step() <= 0, self.is_last_action_step()
 
     def hook_proc_tweak_inputs(self, inputs: list[Any]) -> list[Any] | None:
         """Change what goes into the processor; None withholds it."""
