@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from unaiverse_lab.runtime.session import Session
     from unaiverse_lab.runtime.synchronizer import NodeSynchronizer
     from unaiverse_lab.runtime.trace import Trace, load_trace
-    from unaiverse_lab.world.folder import gallery
+    from unaiverse_lab.world.folder import gallery, template
     from unaiverse_lab.world.stats import Stats
     from unaiverse_lab.world.world import World
 
@@ -59,6 +59,7 @@ _HOMES = {
     "load": "runtime.launch",
     "load_trace": "runtime.trace",
     "run_synch": "runtime.launch",
+    "template": "world.folder",
 }
 
 __all__ = [
@@ -88,6 +89,7 @@ __all__ = [
     "load",
     "load_trace",
     "run_synch",
+    "template",
 ]
 
 

@@ -100,12 +100,15 @@ class BufferedStream(Stream):
             return None
         stored = super().set(data, data_tag, uuid, force)
         if stored is not None:
-            self._buffer.append((stored.value, data_tag if data_tag >= 0 else len(self._buffer)))
+            if self._order is not None:
+                self._order.append(len(self._buffer))
+            self._buffer.append((data, data_tag if data_tag >= 0 else len(self._buffer)))
         return stored
 
     def clear_buffer(self) -> None:
         """Forget the recorded samples."""
         self._buffer.clear()
+        self._cursors.clear()
         self._order = None
 
     def shuffle_buffer(self, seed: int = -1) -> None:
@@ -132,7 +135,7 @@ class BufferedStream(Stream):
         except IndexError:
             return None
         self._cursors[uuid] = index + 1
-        return super().set(sample.value, sample.tag, uuid, force=True)
+        return self._store(sample.value, sample.tag, uuid)
 
     def restart(self, uuid: str | None = None) -> None:
         """Let an interaction read from the beginning again."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import enum
+import functools
 import types
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from itertools import chain
@@ -121,7 +122,8 @@ class Stacks:
         learner.settle()
         member = self._member(learner)
         stack = member.stack
-        kind = None if stack is None or not learner.flags.isdisjoint(flags) else _kind_of(inputs, targets)
+        told = flags and not learner.flags.isdisjoint(flags)
+        kind = None if stack is None or told else _kind_of(inputs, targets)
         if stack is None or kind is None:
             return self._alone(member, inputs, targets, flags)
         batch = stack, stack.rule.settings(learner.optimizer), kind
@@ -227,6 +229,9 @@ class _Alone(Exception):
 class _Member:
     """A learner, where it is stacked, and what it looked like when that was found out."""
 
+    __slots__ = ("addresses", "content", "empty", "full", "groups", "learner", "optimizer", "reason", "row", "settings")
+    __slots__ += ("shares", "sight", "stack", "tensors")
+
     def __init__(self, learner: Learner) -> None:
         self.learner = learner
         self.optimizer: Any = None
@@ -235,6 +240,7 @@ class _Member:
         self.row = -1
         self.reason = ""
         self.shares = False
+        self.groups: list[Any] = []
         self.empty: list[Any] = []
 
     def look(self) -> None:
@@ -242,8 +248,8 @@ class _Member:
         self.optimizer = optimizer = self.learner.optimizer
         parts = [part.__dict__ for part in self.learner.module.modules()]
         tables = [part[table] for part in parts for table in _TABLES]
-        self.settings = [(part, itemgetter("training", *sorted(part.keys() - _PLUMBING))) for part in parts]
-        self.groups: list[Any] = []
+        self.settings = [(part, _chooser("training", *sorted(part.keys() - _PLUMBING))) for part in parts]
+        self.groups = []
         if isinstance(optimizer, torch.optim.Optimizer):
             optimizer._opt_called = True  # else its scheduler, if any, warns that no step has been made
             tables += [table for name, table in vars(optimizer).items() if name.endswith("_hooks")]
@@ -500,8 +506,7 @@ class _Rule:
 
     def settings(self, optimizer: Any) -> tuple[tuple[Any, ...], ...]:
         """What must be equal for steps to run together: the numbers of each parameter group."""
-        chosen = itemgetter(*self.names)
-        return tuple([chosen(group) for group in optimizer.param_groups])
+        return tuple(map(_chooser(*self.names), optimizer.param_groups))
 
     def slots(self, optimizer: Any) -> tuple[str, ...]:
         """The names of the tensors that the optimizer keeps for each parameter."""
@@ -644,7 +649,7 @@ class _Design(NamedTuple):
             tuple(groups),
             rule,
             slots,
-            tuple(_columnwise(loss) if is_cross_entropy(loss) else loss for loss in learner.losses),
+            tuple(_columnwise(loss) if loss and is_cross_entropy(loss) else loss for loss in learner.losses),
             learner.outputs,
             any(isinstance(part, nn.modules.conv._ConvNd) for part in module.modules()),
         )
@@ -751,6 +756,12 @@ def _with_nones(tensors: Iterable[Tensor], known: tuple[Any, ...]) -> list[Tenso
     """What :func:`_stacked` left out, put back."""
     given = iter(tensors)
     return [None if one is None else next(given) for one in known]
+
+
+@functools.cache
+def _chooser(*names: str) -> Callable[[Any], Any]:
+    """One for all members: it stays in the processor's cache."""
+    return itemgetter(*names)
 
 
 def _flat(value: Any) -> tuple[Any, ...]:

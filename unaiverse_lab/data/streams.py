@@ -137,7 +137,11 @@ class Stream:
         """
         if not self.enabled and not force:
             return None
-        sample = Sample(self.props.check(data), data_tag if data_tag >= 0 else self.clock.tick, self.clock.now)
+        return self._store(self.props.check(data), data_tag, uuid)
+
+    def _store(self, value: Any, data_tag: int, uuid: str | None) -> Sample:
+        """Make a value that fits the current one of its interaction."""
+        sample = Sample(value, data_tag if data_tag >= 0 else self.clock.tick, self.clock.now)
         channel = self._channels.get(uuid)
         if channel is None:
             channel = self._channels[uuid] = _Channel()

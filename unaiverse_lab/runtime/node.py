@@ -256,7 +256,8 @@ class Node:
         if self.run_hook is not None:
             await self._guarded(_call_hook(self.run_hook, self), "run_hook")
         self.chores = (
-            self.run_hook is not None
+            self.world is not None
+            or self.run_hook is not None
             or self._has_on_tick()
             or (agent is not None and bool(agent.typed or agent.script or agent.has_samples_to_send() or len(agent.im)))
         )

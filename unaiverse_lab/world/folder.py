@@ -44,23 +44,33 @@ def find_world(name: str | Path) -> Path:
     raise WorldError(f"there is no world folder {str(name)!r}.{did_you_mean(Path(name).name, gallery())}")
 
 
+def template(name: str) -> str:
+    """The path of a reusable piece of behavior, to be given to ``add_transit`` as destination.
+
+    Raises:
+        WorldError: there is none of that name; the message gives the nearest ones.
+    """
+    folder = content_folder("worlds") / "templates"
+    path = folder / f"{name}.json"
+    if not path.is_file():
+        known = [file.stem for file in folder.glob("*.json")]
+        raise WorldError(f"there is no template {name!r}.{did_you_mean(name, known)}")
+    return str(path)
+
+
 @contextmanager
 def isolated_imports(folder: Path) -> Iterator[None]:
     """Import modules of a folder inside; afterwards they are forgotten: another folder may use the same names."""
     inside = folder.resolve()
-    before = dict(sys.modules)
-    hidden = {name: module for name, module in before.items() if name.partition(".")[0] in _names_in(inside)}
-    for name in hidden:
-        del sys.modules[name]
+    names = _names_in(inside)
+    hidden = _take_out(names)
     sys.path.insert(0, str(inside))
     importlib.invalidate_caches()
     try:
         yield
     finally:
         sys.path.remove(str(inside))
-        for name, module in list(sys.modules.items()):
-            if name not in before and _is_inside(module, inside):
-                del sys.modules[name]
+        _take_out(names)
         sys.modules.update(hidden)
 
 
@@ -68,9 +78,11 @@ def _names_in(folder: Path) -> set[str]:
     return {entry.stem for entry in folder.iterdir() if entry.is_dir() or entry.suffix == ".py"}
 
 
-def _is_inside(module: ModuleType, folder: Path) -> bool:
-    places = [getattr(module, "__file__", None), *getattr(module, "__path__", [])]
-    return any(place is not None and Path(place).resolve().is_relative_to(folder) for place in places)
+def _take_out(names: set[str]) -> dict[str, ModuleType]:
+    found = {name: module for name, module in sys.modules.items() if name.partition(".")[0] in names}
+    for name in found:
+        del sys.modules[name]
+    return found
 
 
 def role_classes(world_folder: Path, roles: list[str]) -> dict[str, type[Agent]]:
