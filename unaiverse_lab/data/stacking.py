@@ -9,7 +9,6 @@ from __future__ import annotations
 import copy
 import dataclasses
 import enum
-import functools
 import types
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from itertools import chain
@@ -229,9 +228,6 @@ class _Alone(Exception):
 class _Member:
     """A learner, where it is stacked, and what it looked like when that was found out."""
 
-    __slots__ = ("addresses", "content", "empty", "full", "groups", "learner", "optimizer", "reason", "row", "settings")
-    __slots__ += ("shares", "sight", "stack", "tensors")
-
     def __init__(self, learner: Learner) -> None:
         self.learner = learner
         self.optimizer: Any = None
@@ -248,7 +244,7 @@ class _Member:
         self.optimizer = optimizer = self.learner.optimizer
         parts = [part.__dict__ for part in self.learner.module.modules()]
         tables = [part[table] for part in parts for table in _TABLES]
-        self.settings = [(part, _chooser("training", *sorted(part.keys() - _PLUMBING))) for part in parts]
+        self.settings = [(part, itemgetter("training", *sorted(part.keys() - _PLUMBING))) for part in parts]
         self.groups = []
         if isinstance(optimizer, torch.optim.Optimizer):
             optimizer._opt_called = True  # else its scheduler, if any, warns that no step has been made
@@ -506,7 +502,7 @@ class _Rule:
 
     def settings(self, optimizer: Any) -> tuple[tuple[Any, ...], ...]:
         """What must be equal for steps to run together: the numbers of each parameter group."""
-        return tuple(map(_chooser(*self.names), optimizer.param_groups))
+        return tuple(map(itemgetter(*self.names), optimizer.param_groups))
 
     def slots(self, optimizer: Any) -> tuple[str, ...]:
         """The names of the tensors that the optimizer keeps for each parameter."""
@@ -756,12 +752,6 @@ def _with_nones(tensors: Iterable[Tensor], known: tuple[Any, ...]) -> list[Tenso
     """What :func:`_stacked` left out, put back."""
     given = iter(tensors)
     return [None if one is None else next(given) for one in known]
-
-
-@functools.cache
-def _chooser(*names: str) -> Callable[[Any], Any]:
-    """One for all members: it stays in the processor's cache."""
-    return itemgetter(*names)
 
 
 def _flat(value: Any) -> tuple[Any, ...]:

@@ -14,9 +14,7 @@ model = RNNTokenLM(num_emb=len(to_words))
 agent = Agent(
     proc=model,
     proc_inputs=[StreamType(data_type="text", stream_to_proc_transforms=to_ids)],
-    proc_outputs=[
-        StreamType(data_type="text", stream_to_proc_transforms=to_ids, proc_to_stream_transforms=to_words)
-    ],
+    proc_outputs=[StreamType(data_type="text", stream_to_proc_transforms=to_ids, proc_to_stream_transforms=to_words)],
     proc_opts={
         "optimizer": torch.optim.SGD(model.parameters(), lr=0.05),
         "losses": [torch.nn.functional.cross_entropy],
