@@ -94,10 +94,13 @@ def columns(head: Sequence[str], rows: Iterable[Sequence[str]], right: int = 0) 
     return "\n".join(lines)
 
 
+_LEFT = 'style="text-align:left"'
+
+
 def html_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Return a plain HTML table, everything in it escaped."""
-    top = "".join(f"<th>{escaped(cell)}</th>" for cell in head)
-    lines = ("<tr>" + "".join(f"<td>{escaped(one_line(cell))}</td>" for cell in row) + "</tr>" for row in rows)
+    """Return a plain HTML table, everything in it escaped, aligned to the left where styles are kept."""
+    top = "".join(f"<th {_LEFT}>{escaped(cell)}</th>" for cell in head)
+    lines = ("<tr>" + "".join(f"<td {_LEFT}>{escaped(one_line(cell))}</td>" for cell in row) + "</tr>" for row in rows)
     return f"<table><thead><tr>{top}</tr></thead><tbody>{''.join(lines)}</tbody></table>"
 
 
