@@ -44,7 +44,7 @@ def test_a_session_in_html() -> None:
     html = session_html(ROSTER, pictures, CHAT)
     tags = Tags(html)
     assert tags.tags == {"div", "p", "img", "table", "thead", "tbody", "tr", "th", "td"}
-    assert tags.attributes == {"alt", "src"}
+    assert tags.attributes == {"alt", "src", "style"}
     assert html.count("<img ") == 3 and html.count("<table>") == 2
     assert len(html) < 60_000
 

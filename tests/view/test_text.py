@@ -133,4 +133,4 @@ def test_the_html_table_holds_nothing_to_trust() -> None:
     evil = '<img src=x onerror="alert(1)"><script>alert(2)</script>'
     html = Tags(table_html([Said(1, 0.0, evil, evil), Fault(2, 0.0, "Ada", evil)]))
     assert html.tags == {"table", "thead", "tbody", "tr", "th", "td"}
-    assert html.attributes == set()
+    assert html.attributes == {"style"}

@@ -27,6 +27,9 @@ CONVOLVED = 4096
 TOGETHER = 256
 """Members that learn in one go: enough to make overheads small, few enough for the caches."""
 
+RESTLESS = 3
+"""So many stacks in a row, each for one step, and a learner stays alone until it has kept its settings for a step."""
+
 Kind: TypeAlias = tuple[tuple[Any, ...], tuple[Any, ...]]
 """Shape and type of each input and of each target, None for a None; only steps of one kind run together."""
 
@@ -185,7 +188,9 @@ class Stacks:
         member = self._members.get(learner)
         if member is None:
             member = self._members[learner] = _Member(learner)
-        if not member.unchanged():
+        if member.unchanged():
+            member.moves = 0
+        else:
             self._place(member)
         return member
 
@@ -199,6 +204,8 @@ class Stacks:
         try:
             if member.shares:
                 raise _Alone("it shares parameters with another learner")
+            if member.moves > RESTLESS:
+                raise _Alone("it changes from step to step")
             design = _Design.of(learner)
             stack = self._stacks.get(design.key)
             if stack is None:
@@ -208,6 +215,7 @@ class Stacks:
         same = learner.optimizer is member.optimizer and [*map(id, tensors)] == [*map(id, member.tensors)]
         if member.stack is not None and member.row >= 0 and not (same and stack is member.stack):
             member.stack.leave(member)
+        member.moves += stack is not None and stack is not member.stack
         member.stack, member.reason, member.tensors = stack, reason, tensors
         for tensor in tensors:
             self._owners.setdefault(id(tensor), member)
@@ -236,6 +244,7 @@ class _Member:
         self.row = -1
         self.reason = ""
         self.shares = False
+        self.moves = 0
         self.groups: list[Any] = []
         self.empty: list[Any] = []
 
