@@ -32,11 +32,14 @@ OPTIMIZERS = {
 
 
 @pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    threads = torch.get_num_threads()
+def small():
+    """One thread, and stacks of two already."""
+    threads, few = torch.get_num_threads(), stacking.FEW
     torch.set_num_threads(1)
-    yield
+    stacking.FEW = 2
+    yield few
     torch.set_num_threads(threads)
+    stacking.FEW = few
 
 
 def net():
@@ -655,6 +658,30 @@ def test_learners_that_share_parameters():
         tick(stacks, stacked, alone, range(5), number)
     assert "shares" in stacks.why_alone(stacked[4])
     assert_same(stacked, alone)
+
+
+def test_few_and_large_ones_run_one_by_one(small, monkeypatch):
+    monkeypatch.setattr(stacking, "FEW", small)
+    stacked, alone = crowds(small)
+    stacks = Stacks()
+    for number in range(3):
+        tick(stacks, stacked, alone, range(small - 1), number)
+    assert not in_a_stack(stacks, stacked[0])
+    tick(stacks, stacked, alone, range(small), 3)
+    assert in_a_stack(stacks, stacked[0])
+    tick(stacks, stacked, alone, (1, 0), 4)
+    assert_same(stacked, alone)
+    assert "bytes" in stacks.why_alone(student(0, make=lambda: nn.Linear(6, stacking.LARGE)))
+
+
+def test_one_that_changes_with_every_step_leaves_no_stacks_behind():
+    learners, stacks = [student(seed, make=Counts) for seed in range(4)], Stacks()
+    for number in range(40):
+        for learner in learners:
+            stacks.submit(learner, *lesson(number))
+        stacks.flush()
+    assert [learner.module.calls for learner in learners] == [40] * 4
+    assert len(stacks._stacks) < 10
 
 
 def test_other_optimizers_and_values_that_are_no_tensors():

@@ -21,14 +21,23 @@ from torch.func import functional_call, vmap
 
 from unaiverse_lab.data.learning import Learner, Loss, class_ids, is_cross_entropy, losses_of, outputs_of
 
-CONVOLVED = 4096
-"""Numbers in the inputs of a step up to which a module with convolutions is stacked; beyond, one by one is faster."""
+FEW = 5
+"""Fewer steps than these run one by one: the overhead of a batch is that of about four steps."""
 
 TOGETHER = 256
-"""Members that learn in one go: enough to make overheads small, few enough for the caches."""
+"""At most so many steps run in one go: more would win nothing, and take memory."""
+
+LARGE = 400_000
+"""Bytes of parameters beyond which a module is not stacked: one by one it fits the processor's cache, a stack does not."""
+
+CONVOLVED = 4096
+"""Numbers in the inputs of a step beyond which a module with convolutions is not stacked: one by one is faster."""
 
 RESTLESS = 3
 """So many stacks in a row, each for one step, and a learner stays alone until it has kept its settings for a step."""
+
+PATIENCE = 16
+"""One that is alone and changes with every step is looked at again after so many of them."""
 
 Kind: TypeAlias = tuple[tuple[Any, ...], tuple[Any, ...]]
 """Shape and type of each input and of each target, None for a None; only steps of one kind run together."""
@@ -91,8 +100,9 @@ class Stacks:
 
     Two learners are alike when their modules have the same classes, layout and settings, their optimizers (SGD, Adam,
     AdamW) the same parameter groups, and their losses are the same. Their steps run together when also learning rate
-    and the like, and the shapes and types of inputs and targets are equal. Every other step runs at once, by itself:
-    see :meth:`why_alone`. Results equal one-by-one learning up to rounding.
+    and the like, and the shapes and types of inputs and targets are equal. Every other step runs by itself: see
+    :meth:`why_alone`. So do the steps of modules that are large, and of too few: there one by one is faster. Results
+    equal one-by-one learning up to rounding.
 
     The forward pass must be a function of inputs, parameters and buffers: what it draws from generators other than
     torch's, prints, or counts elsewhere happens once per batch. Leave inputs, targets and parameters as they are
@@ -150,7 +160,8 @@ class Stacks:
             step.member.learner.awaited = None
         for (stack, settings, kind), steps in pending.items():
             for batch in stack.batches(steps):
-                problem = stack.learn(batch, settings, kind) if len(batch) > 1 and stack.refused is None else None
+                some = len(batch) >= FEW and stack.refused is None
+                problem = stack.learn(batch, settings, kind) if some else None
                 fine = [step.run_alone() for step in batch if not step.deferred.done]
                 if problem is not None and all(fine):
                     stack.refused = f"it cannot be batched: {problem}"
@@ -189,8 +200,10 @@ class Stacks:
         if member is None:
             member = self._members[learner] = _Member(learner)
         if member.unchanged():
-            member.moves = 0
-        else:
+            member.moves = member.changes = 0
+            return member
+        member.changes += 1
+        if member.stack is not None or member.changes <= RESTLESS or member.changes % PATIENCE == 0:
             self._place(member)
         return member
 
@@ -245,6 +258,7 @@ class _Member:
         self.reason = ""
         self.shares = False
         self.moves = 0
+        self.changes = 0
         self.groups: list[Any] = []
         self.empty: list[Any] = []
 
@@ -419,7 +433,7 @@ class _Stack:
 
     def batches(self, steps: list[_Step]) -> list[list[_Step]]:
         """The steps in the order of the rows of their members, in portions that suit the memory."""
-        if len(steps) > 1:
+        if len(steps) >= FEW:
             self.join([step.member for step in steps if step.member.row < 0])
         steps = sorted(steps, key=lambda step: step.member.row)
         return [steps[start : start + TOGETHER] for start in range(0, len(steps), TOGETHER)]
@@ -630,6 +644,9 @@ class _Design(NamedTuple):
             odd = [name for name in rule.unsupported if group.get(name)]
             if odd or any(isinstance(number, Tensor) for name in rule.names for number in _flat(group[name])):
                 raise _Alone(f"its optimizer uses {odd[0] if odd else 'tensors for settings'}")
+        size = sum(parameter.numel() * parameter.element_size() for parameter in module.parameters())
+        if size > LARGE:
+            raise _Alone(f"its parameters take {size:,} bytes: beyond {LARGE:,} one by one is faster")
         architecture = _architecture(module)
         own = dict(module.named_parameters())
         places = {id(parameter): position for position, parameter in enumerate(own.values())}

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from unaiverse_lab.agents import Agent
 from unaiverse_lab.agents.owner import StreamOwner
 from unaiverse_lab.behavior import HybridStateMachine
+from unaiverse_lab.behavior.reading import read
 from unaiverse_lab.core.clock import Clock
 from unaiverse_lab.core.envelope import (
     Body,
@@ -137,6 +138,7 @@ class World(StreamOwner):
             WorldError: a role without class or behavior, or custom roles and no ``assign_role``.
             BehaviorError: a behavior is wrong; names file, state and field.
         """
+        self._check_files()
         self.create_behav_files()
         if self.world_folder is not None:
             files = sorted(Path(self.world_folder).glob("*.json"))
@@ -159,6 +161,17 @@ class World(StreamOwner):
                 "define assign_role(self, profile, is_world_master) returning one of these names"
             )
         self.role_to_behav = {name: self._behavior_text(name) for name in self.roles.custom if name in self.behaviors}
+
+    def _check_files(self) -> None:
+        """A file broken by hand is an error, not something to be overwritten."""
+        if self.world_folder is None:
+            return
+        for file in sorted(Path(self.world_folder).glob("*.json")):
+            try:
+                read(file, self.strict_behaviors)
+            except BehaviorError as error:
+                hint = "(mend it, or delete it if create_behav_files() writes it)"
+                raise BehaviorError(f"{error.problem} {hint}", where=error.where, source=error.source) from None
 
     def _behavior_text(self, role: str) -> str:
         behavior = self.behaviors[role]
