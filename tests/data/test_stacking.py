@@ -408,6 +408,20 @@ def test_changes_behind_our_back(change, who):
     assert_same(stacked, alone)
 
 
+@pytest.mark.parametrize("who", [0, 2])
+def test_a_loss_that_is_changed_in_place(who):
+    stacked, alone = ([student(s, losses=(nn.CrossEntropyLoss(),)) for s in range(4)] for _ in range(2))
+    stacks = Stacks()
+    for number in range(3):
+        tick(stacks, stacked, alone, range(4), number)
+    assert all(in_a_stack(stacks, learner) for learner in stacked)
+    for learner in (stacked[who], alone[who]):
+        learner.losses[0].label_smoothing = 0.3
+    for number in range(3, 6):
+        tick(stacks, stacked, alone, range(4), number)
+    assert_same(stacked, alone)
+
+
 def test_a_change_of_type():
     stacks, stacked, alone = warm("sgd")
     for learner in (stacked[1], alone[1]):

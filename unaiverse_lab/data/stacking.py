@@ -6,6 +6,7 @@ over one copy of the module serves them all. Needs the extra ``[learn]``.
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import dataclasses
 import enum
@@ -28,7 +29,7 @@ TOGETHER = 256
 """At most so many steps run in one go: more would win nothing, and take memory."""
 
 LARGE = 400_000
-"""Bytes of parameters beyond which a module is not stacked: one by one it fits the processor's cache, a stack does not."""
+"""Bytes of parameters beyond which a module is not stacked: alone it fits the processor's cache, a stack does not."""
 
 CONVOLVED = 4096
 """Numbers in the inputs of a step beyond which a module with convolutions is not stacked: one by one is faster."""
@@ -104,8 +105,8 @@ class Stacks:
     :meth:`why_alone`. So do the steps of modules that are large, and of too few: there one by one is faster. Results
     equal one-by-one learning up to rounding.
 
-    The forward pass must be a function of inputs, parameters and buffers: what it draws from generators other than
-    torch's, prints, or counts elsewhere happens once per batch. Leave inputs, targets and parameters as they are
+    Forward passes and losses must be functions of inputs, parameters and buffers: what they draw from generators other
+    than torch's, print, or count elsewhere happens once per batch. Leave inputs, targets and parameters as they are
     between the submission of a step and its happening. Gradients (``parameter.grad``) are not kept.
 
     Parameters and buffers of a stacked module are views into its stack, as is the state of its optimizer: reading them,
@@ -265,7 +266,8 @@ class _Member:
     def look(self) -> None:
         """Remember what decides how the learner is stacked: its parts and their settings, hooks, parameter groups."""
         self.optimizer = optimizer = self.learner.optimizer
-        parts = [part.__dict__ for part in self.learner.module.modules()]
+        roots = [self.learner.module, *(loss for loss in self.learner.losses if isinstance(loss, nn.Module))]
+        parts = [part.__dict__ for root in roots for part in root.modules()]
         tables = [part[table] for part in parts for table in _TABLES]
         self.settings = [(part, itemgetter("training", *sorted(part.keys() - _PLUMBING))) for part in parts]
         self.groups = []
@@ -660,8 +662,8 @@ class _Design(NamedTuple):
                     groups.append(number)
         names = (*own, *(name for name, _ in module.named_buffers()))
         slots = rule.slots(optimizer)
-        losses = tuple(_loss_key(loss) for loss in learner.losses)
-        key = (architecture, tuple(trained), tuple(groups), type(optimizer), slots, losses, learner.outputs)
+        losses, kinds = zip(*map(_loss_of, learner.losses), strict=True) if learner.losses else ((), ())
+        key = (architecture, tuple(trained), tuple(groups), type(optimizer), slots, kinds, learner.outputs)
         return _Design(
             key,
             architecture,
@@ -671,7 +673,7 @@ class _Design(NamedTuple):
             tuple(groups),
             rule,
             slots,
-            tuple(_columnwise(loss) if loss and is_cross_entropy(loss) else loss for loss in learner.losses),
+            losses,
             learner.outputs,
             any(isinstance(part, nn.modules.conv._ConvNd) for part in module.modules()),
         )
@@ -735,14 +737,13 @@ def _setting(value: Any, where: str) -> Hashable:
     raise _Alone(f"{where} is a {kind.__name__}: only plain settings can be compared")
 
 
-def _loss_key(loss: Any) -> Hashable:
-    """Equal losses have equal keys; one with tensors, or of unknown make, equals only itself."""
+def _loss_of(loss: Any) -> tuple[Any, Hashable]:
+    """A loss for a stack, and its key: modules without tensors are compared by settings, all others by identity."""
+    kind: Hashable = None if loss is None else id(loss)
     if isinstance(loss, nn.Module) and not any(True for _ in chain(loss.parameters(), loss.buffers())):
-        try:
-            return _architecture(loss)
-        except _Alone:
-            pass
-    return None if loss is None else id(loss)
+        with contextlib.suppress(_Alone):
+            kind, loss = _architecture(loss), copy.deepcopy(loss)
+    return _columnwise(loss) if is_cross_entropy(loss) else loss, kind
 
 
 def _columnwise(loss: Loss) -> Loss:
