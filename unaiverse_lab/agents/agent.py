@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from unaiverse_lab.agents.actions import DiscoveryActions, GovernanceActions, LearningActions, PlaylistActions
+from unaiverse_lab.agents.actions import (
+    DiscoveryActions,
+    GovernanceActions,
+    LearningActions,
+    PlaylistActions,
+    PubSubActions,
+)
 from unaiverse_lab.behavior import HybridStateMachine
 from unaiverse_lab.core.interaction import CompletionReason, Interaction
 from unaiverse_lab.core.records import Injected, RoleSet
 from unaiverse_lab.core.roles import custom_part
 
 
-class Agent(DiscoveryActions, LearningActions, PlaylistActions, GovernanceActions):
+class Agent(DiscoveryActions, LearningActions, PlaylistActions, PubSubActions, GovernanceActions):
     """A member of a world: a processor with streams, peers, and the state machine of its role.
 
     See :class:`~unaiverse_lab.agents.base.AgentBase` for the arguments. A role is a subclass with ``@action`` methods:

@@ -34,7 +34,8 @@ class AgentBase(StreamOwner, ABC):
         proc_inputs, proc_outputs: the slots, a list of :class:`~unaiverse_lab.data.props.StreamType` or type names;
             default: one slot ``"all"`` (a person: ``"text"``).
         proc_opts: options for learning.
-        buffer_generated, buffer_generated_by_others, merge_flat_stream_labels: kept for the learning actions.
+        merge_flat_stream_labels: streams added to the agent have one set of labels together.
+        buffer_generated, buffer_generated_by_others: kept for the learning actions.
         world_folder: kept for compatibility.
         policy_filter: confirms, replaces or vetoes each choice of the machine.
 
@@ -61,6 +62,7 @@ class AgentBase(StreamOwner, ABC):
         if "surroundings" in self.__dict__:
             return
         super().__init__()
+        self.link: Link | None = None
         if buffer_generated_by_others not in ("none", "one", "all"):
             raise LabError(f"buffer_generated_by_others is 'none', 'one' or 'all', not {buffer_generated_by_others!r}")
         self.proc_opts: dict[str, Any] = dict(proc_opts or {})
@@ -70,13 +72,13 @@ class AgentBase(StreamOwner, ABC):
         self.proc_outputs = StreamType.slots(proc_outputs, default, "proc_output", PROCESSOR_OUT)
         self.proc = proc
         self.last_losses: list[float] = []
+        self.lessons: list[tuple[Any, int, str | None]] = []
         self.merge_flat_stream_labels = merge_flat_stream_labels
         self.buffer_generated = buffer_generated
         self.buffer_generated_by_others = buffer_generated_by_others
         self.world_folder = world_folder
         self.policy_filter = policy_filter
 
-        self.link: Link | None = None
         self.surroundings = AgentSurroundings(self)
         self.im = InteractionManager(self)
         self.all_agents: dict[str, NodeProfile] = {}
@@ -92,6 +94,7 @@ class AgentBase(StreamOwner, ABC):
         self.behav_wildcards: dict[str, Any] = {}
 
         self.known_streams: dict[str, dict[str, Stream]] = {}
+        self.subscriptions: dict[str, OrderedSet[str]] = {}
         self.stdin, self.stdtar = StreamProxy("stdin"), StreamProxy("stdtar")
         self.stdext, self.stdout = StreamProxy("stdext"), StreamProxy("stdout")
         for slot in (*self.proc_inputs, *self.proc_outputs):
@@ -135,7 +138,19 @@ class AgentBase(StreamOwner, ABC):
 
     @proc.setter
     def proc(self, proc: Any) -> None:
+        self.release_processor()
         self.processor = Processor(self._usable(proc), self.proc_inputs, self.proc_outputs, self.proc_opts)
+
+    def release_processor(self) -> None:
+        """Take the processor out of the batches it may be trained in; it stays as it is, and usable."""
+        processor = getattr(self, "processor", None)
+        if (
+            processor is not None
+            and processor.learner is not None
+            and self.link is not None
+            and self.link.stacks is not None
+        ):
+            self.link.stacks.release(processor.learner)
 
     # ------------------------------------------------------------------ who and where
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol
 
 from unaiverse_lab.behavior import HybridStateMachine
 from unaiverse_lab.core.clock import Clock
@@ -28,6 +28,10 @@ class Link(Protocol):
 
     def wake(self) -> None:
         """Give the node a turn at the next tick."""
+
+    @property
+    def stacks(self) -> Any:
+        """Where learning steps of many students are put together; None: each is made at once."""
 
     @property
     def world_id(self) -> str | None:

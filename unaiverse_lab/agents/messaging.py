@@ -20,6 +20,8 @@ from unaiverse_lab.core.envelope import (
     ProfileUpdate,
     StreamRequest,
     StreamSample,
+    Subscription,
+    SupplyEnded,
 )
 from unaiverse_lab.core.errors import LabError, did_you_mean
 from unaiverse_lab.core.faults import fault
@@ -130,7 +132,7 @@ class Messaging(Streaming):
         """Forget a peer: registries, streams, and whatever was asked between the two."""
         for book in (
             self.all_agents, self.world_agents, self.world_masters, self.human_agents, self.artificial_agents,
-            self.known_streams, self.contacting, self._eval_results, self.answers,
+            self.known_streams, self.contacting, self._eval_results, self.answers, self.subscriptions,
         ):  # fmt: skip
             book.pop(peer_id, None)
         for group in (self._found_agents, self._engaged_agents):
@@ -138,6 +140,7 @@ class Messaging(Streaming):
                 group.discard(peer_id)
                 self._lost_agents.add(peer_id)
         self._valid_cmp_agents.discard(peer_id)
+        self.forget_subscriber(peer_id)
         self.im.forget_peer(peer_id)
 
     def _met(self, peer_id: str, stage: str, reason: str | None = None) -> None:
@@ -170,7 +173,7 @@ class Messaging(Streaming):
         self._met(sender, "refused", body.reason)
 
     async def _on_farewell(self, sender: str, body: Farewell) -> None:
-        if self.knows(sender) or sender in self.contacting:
+        if self.knows(sender) or sender in self.contacting or sender in self.subscriptions:
             await self.remove_agent(sender)
             self._met(sender, "parted", body.reason or None)
 
@@ -311,6 +314,17 @@ class Messaging(Streaming):
     async def _on_stream_request(self, sender: str, body: StreamRequest) -> None:
         self.supply(sender, body)
 
+    async def _on_supply_ended(self, sender: str, body: SupplyEnded) -> None:
+        for interaction in (self.im.received.get(body.uuid), self.behav.get_current_interaction()):
+            if interaction is not None and interaction.uuid == body.uuid and sender in self._wanted(interaction):
+                self.surroundings.break_off(interaction, body.reason)
+                return
+
+    async def _on_subscription(self, sender: str, body: Subscription) -> None:
+        if sender not in self._need_link().roster:
+            raise LabError(f"{sender} is not a member and may not subscribe to streams")
+        self.take_subscription(sender, body)
+
     async def _on_profile_update(self, sender: str, body: ProfileUpdate) -> None:
         if self.knows(sender):
             await self.add_agent(sender, NodeProfile.from_dict(body.profile))
@@ -410,6 +424,8 @@ class Messaging(Streaming):
         InteractionStatus: _on_status,
         StreamSample: _on_samples,
         StreamRequest: _on_stream_request,
+        SupplyEnded: _on_supply_ended,
+        Subscription: _on_subscription,
         ProfileUpdate: _on_profile_update,
     }
 

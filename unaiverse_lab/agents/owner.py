@@ -1,12 +1,18 @@
-"""Owning streams: what a node publishes, and how samples of it reach those who take part in an interaction."""
+"""Owning streams: what a node publishes, and how samples of it reach partners in an interaction and subscribers."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from unaiverse_lab.core.clock import Clock
-from unaiverse_lab.core.envelope import Body, StreamRequest, StreamSample
+from unaiverse_lab.core.envelope import Body, StreamRequest, StreamSample, Subscription, SupplyEnded
 from unaiverse_lab.core.errors import LabError, did_you_mean
+from unaiverse_lab.core.faults import fault
+from unaiverse_lab.core.interaction import SYSTEM_UUID
+from unaiverse_lab.core.ordered import OrderedSet
+from unaiverse_lab.core.records import Record
+from unaiverse_lab.data.library import merge_flat_stream_labels
 from unaiverse_lab.data.sequences import BufferedStream
 from unaiverse_lab.data.streams import Stream
 
@@ -18,8 +24,10 @@ SEQUENCE = "sequence"
 class Postbox(Protocol):
     """What an owner needs of its node."""
 
+    name: str
     peer_id: str
     clock: Clock
+    record: Callable[[Record], None]
 
     def post(self, target: str, body: Body) -> bool:
         """Send a message; False if there is no such peer."""
@@ -44,13 +52,21 @@ class Supply:
 class StreamOwner:
     """Streams of one node: live ones are sent as they are written, sequences as they are asked for.
 
-    ``owned_streams`` maps name -> stream, in order of addition.
+    What is written for an interaction goes to those who take part in it. A live stream with ``pubsub=True`` also goes
+    to its subscribers, whatever it is written for: an interaction of theirs, somebody else's, or none.
+
+    ``owned_streams`` maps name -> stream, in order of addition; ``subscribers`` name -> peer ids. With
+    ``merge_flat_stream_labels`` the streams that are no slots of a processor have one set of labels together
+    (:func:`~unaiverse_lab.data.library.merge_flat_stream_labels`).
     """
+
+    merge_flat_stream_labels = False
 
     def __init__(self) -> None:
         self.owned_streams: dict[str, Stream] = {}
         self.outgoing: dict[tuple[str, str | None], Stream] = {}
         self.supplies: list[Supply] = []
+        self.subscribers: dict[str, OrderedSet[str]] = {}
         self._postbox: Postbox | None = None
 
     def _use_postbox(self, postbox: Postbox) -> None:
@@ -71,6 +87,13 @@ class StreamOwner:
             stream.clock = self._postbox.clock
         if stream.props.group != PROCESSOR_IN:
             stream.written = self._note_written
+        if self.merge_flat_stream_labels:
+            merge_flat_stream_labels(self._environment())
+
+    def _environment(self) -> list[Stream]:
+        """The streams that are no slots of a processor."""
+        slots = (PROCESSOR_IN, PROCESSOR_OUT)
+        return [stream for stream in self.owned_streams.values() if stream.props.group not in slots]
 
     def _note_written(self, stream: Stream, uuid: str | None) -> None:
         self.outgoing[stream.name, uuid] = stream
@@ -84,8 +107,7 @@ class StreamOwner:
         """
         return [
             {**stream.props.to_dict(), SEQUENCE: isinstance(stream, BufferedStream)}
-            for stream in self.owned_streams.values()
-            if stream.props.group not in (PROCESSOR_IN, PROCESSOR_OUT)
+            for stream in self._environment()
         ]
 
     # ------------------------------------------------------------------ sending
@@ -102,11 +124,32 @@ class StreamOwner:
         """
         self.supplies = [one for one in self.supplies if (one.recipient, one.uuid) != (recipient, body.uuid)]
         for name in body.names:
-            stream = self.owned_streams.get(name)
-            if stream is None:
-                raise LabError(f"{recipient} asked for the stream {name!r}.{did_you_mean(name, self.owned_streams)}")
+            stream = self._asked_for(name, recipient)
             if isinstance(stream, BufferedStream) and body.count > 0:
                 self.supplies.append(Supply(stream, recipient, body.uuid, body.count))
+
+    def take_subscription(self, subscriber: str, body: Subscription) -> None:
+        """Let a peer have all samples of some live streams from now on, or no longer.
+
+        Raises:
+            LabError: there is no such stream, or it is not for subscribers.
+        """
+        for name in body.names:
+            if not self._asked_for(name, subscriber).props.pubsub:
+                raise LabError(f"{subscriber} subscribed to the stream {name!r}, which is not for subscribers (pubsub)")
+            listeners = self.subscribers.setdefault(name, OrderedSet())
+            listeners.add(subscriber) if body.wanted else listeners.discard(subscriber)
+
+    def forget_subscriber(self, peer_id: str) -> None:
+        """A peer is gone: nothing is sent to it any more."""
+        for listeners in self.subscribers.values():
+            listeners.discard(peer_id)
+
+    def _asked_for(self, name: str, peer_id: str) -> Stream:
+        stream = self.owned_streams.get(name)
+        if stream is None:
+            raise LabError(f"{peer_id} asked for the stream {name!r}.{did_you_mean(name, self.owned_streams)}")
+        return stream
 
     def send_samples(self) -> None:
         """Send what was written since the last turn, and the next samples of what was asked for."""
@@ -115,19 +158,25 @@ class StreamOwner:
         parcels: dict[tuple[str, str], dict[str, list[dict[str, Any]]]] = {}
         outgoing, self.outgoing = self.outgoing, {}
         for (_, uuid), stream in outgoing.items():
+            subscribers = self._subscribers_of(stream)
             interaction = stream.get_interaction(uuid)
-            if interaction is None:
+            if interaction is None and subscribers is None:
                 continue
-            recipients = interaction.target if interaction.side == "sent" else [interaction.requester]
             for sample in stream.read(SENDER, uuid):
-                if sample.value is not None:
-                    for recipient in recipients:
-                        self._pack(parcels, recipient, stream, sample.value, sample.tag, uuid)
+                if sample.value is None:
+                    continue
+                partners = interaction.recipients_of(stream.name) if interaction is not None else []
+                for recipient in partners:
+                    self._pack(parcels, recipient, stream, sample.value, sample.tag, uuid)
+                for recipient in subscribers or ():
+                    if recipient not in partners:
+                        name = None if uuid == SYSTEM_UUID else uuid
+                        self._pack(parcels, recipient, stream, sample.value, sample.tag, name)
         for supply in self.supplies:
             try:
                 sample = supply.stream[supply.index]
-            except IndexError:
-                supply.left = 0
+            except Exception as error:
+                self._give_up(supply, error)
                 continue
             supply.index += 1
             supply.left -= 1
@@ -136,6 +185,26 @@ class StreamOwner:
         for (recipient, group), samples in parcels.items():
             if not self._postbox.post(recipient, StreamSample(group, samples)):
                 self.supplies = [supply for supply in self.supplies if supply.recipient != recipient]
+                self.forget_subscriber(recipient)
+
+    def _subscribers_of(self, stream: Stream) -> OrderedSet[str] | None:
+        """Who gets everything written to a stream; None: it is not for subscribers. Sequences have to be asked for."""
+        if not stream.props.pubsub or isinstance(stream, BufferedStream):
+            return None
+        return self.subscribers.get(stream.name, OrderedSet())
+
+    def _give_up(self, supply: Supply, error: Exception) -> None:
+        """A sequence cannot go on; its reader is told, unless it has just come to its end after some samples."""
+        supply.left = 0
+        ended = isinstance(error, IndexError)
+        if ended and supply.index:
+            return
+        postbox, name = self._postbox, supply.stream.name
+        assert postbox is not None
+        if not ended:
+            postbox.record(fault(error, postbox.clock, postbox.name))
+        reason = str(error) if repr(name) in str(error) else f"stream {name!r}: {type(error).__name__}: {error}"
+        postbox.post(supply.recipient, SupplyEnded(supply.uuid, reason))
 
     def _pack(
         self,

@@ -119,7 +119,6 @@ class Streaming(AgentBase):
         """
         if not interaction.streams:
             return
-        me = self.get_peer_id()
         found = {
             role: [(ref, stream) for ref in refs for stream in self._lookup(ref, self._asker(interaction))]
             for role, refs in interaction.streams.items()
@@ -136,7 +135,7 @@ class Streaming(AgentBase):
             for stream in bound.values():
                 if isinstance(stream, BufferedStream):
                     stream.remove_data(interaction.uuid)
-        for owner, names in self._wanted(interaction, me).items():
+        for owner, names in self._wanted(interaction).items():
             for name in names:
                 self.known_streams[owner][name].remove_data(interaction.uuid)
             self._need_link().post(owner, StreamRequest(names, interaction.uuid, max(interaction.num_steps, 1)))
@@ -145,7 +144,7 @@ class Streaming(AgentBase):
         """Release the streams of an interaction that is over."""
         if not interaction.streams:
             return
-        for owner, names in self._wanted(interaction, self.get_peer_id()).items():
+        for owner, names in self._wanted(interaction).items():
             self._need_link().post(owner, StreamRequest(names, interaction.uuid, 0))
         for streams in (self.owned_streams, *self.known_streams.values()):
             for stream in streams.values():
@@ -154,13 +153,13 @@ class Streaming(AgentBase):
     def _asker(self, interaction: Interaction) -> str:
         return self.get_peer_id() if interaction.is_system else interaction.requester
 
-    def _wanted(self, interaction: Interaction, me: str) -> dict[str, list[str]]:
+    def _wanted(self, interaction: Interaction) -> dict[str, list[str]]:
         """The sequences of others that the interaction reads, by owner."""
         wanted: dict[str, list[str]] = {}
         bound = [stream for streams in interaction.slots.values() for stream in streams.values()]
         for owner, streams in self.known_streams.items():
             names = [name for name, stream in streams.items() if stream.on_request and stream in bound]
-            if names and owner != me:
+            if names:
                 wanted[owner] = names
         return wanted
 
@@ -186,11 +185,11 @@ class Streaming(AgentBase):
             if not offered:
                 continue
             for slot in wanted:
-                fit = next((one for one in offered if self._fits(slot.props, one[1].props, proxy)), None)
+                fit = next((one for one in offered if self._why_unfit(slot.props, one[1].props, proxy) is None), None)
                 if fit is None:
                     if whole_groups:
                         continue
-                    why = "; ".join(f"{s.name}: {slot.props.why_incompatible(s.props)}" for _, s in offered)
+                    why = "; ".join(f"{s.name}: {self._why_unfit(slot.props, s.props, proxy)}" for _, s in offered)
                     raise Refused(f"no stream fits the slot {slot.props.name!r} ({why or 'none is left'})")
                 offered.remove(fit)
                 slots[proxy][fit[1].name] = fit[1]
@@ -204,8 +203,9 @@ class Streaming(AgentBase):
         slots["stdext"].update({stream.name: stream for _, stream in found.get("stdext", [])})
         return {name: bound for name, bound in slots.items() if bound}
 
-    def _fits(self, slot: DataProps, offered: DataProps, proxy: str) -> bool:
-        return slot.is_compatible(offered)
+    def _why_unfit(self, slot: DataProps, offered: DataProps, proxy: str) -> str | None:
+        """Why a stream does not fit a slot; class ids are fit targets where the loss is a cross entropy."""
+        return slot.why_incompatible(offered, proxy == "stdtar" and self.processor.takes_class_ids(slot.name))
 
     # ------------------------------------------------------------------ samples
 

@@ -7,7 +7,9 @@ from typing import Protocol
 from unaiverse_lab.agents.interactions import InteractionManager
 from unaiverse_lab.agents.link import Link
 from unaiverse_lab.behavior.surroundings import Surroundings
-from unaiverse_lab.core.interaction import CompletionReason, Interaction
+from unaiverse_lab.core.errors import StreamError
+from unaiverse_lab.core.faults import fault
+from unaiverse_lab.core.interaction import SYSTEM_UUID, CompletionReason, Interaction, Status
 from unaiverse_lab.data.sequences import BufferedStream
 from unaiverse_lab.data.streams import Stream, StreamProxy
 
@@ -81,17 +83,40 @@ class AgentSurroundings(Surroundings):
     def has_fresh_data(self, interaction: Interaction) -> bool:
         """Whether every stream of the interaction has a sample that no step has consumed.
 
-        The agent's own sequences always have their next sample, until they end.
+        The agent's own sequences always have their next sample, until they end. One that cannot give it ends the
+        interaction with an error.
         """
         fresh = True
         for bound in interaction.slots.values():
             for stream in bound.values():
-                if not stream.has_unread(READER, interaction.uuid) and not self._draw(stream, interaction.uuid):
-                    fresh = False
+                try:
+                    if not stream.has_unread(READER, interaction.uuid) and not self._draw(stream, interaction.uuid):
+                        fresh = False
+                except Exception as error:
+                    self.record(fault(error, self.clock, self.name))
+                    self.break_off(interaction, f"{type(error).__name__}: {error}")
+                    return False
         return fresh
 
     def _draw(self, stream: Stream, uuid: str) -> bool:
-        return isinstance(stream, BufferedStream) and stream.advance(uuid) is not None
+        """Take the next sample of an own sequence; a run of the machine's own also takes what was published to all."""
+        if isinstance(stream, BufferedStream):
+            if stream.is_read_only and stream.length == 0:
+                raise StreamError(f"stream {stream.name!r} has no samples: it needs one for each step")
+            return stream.advance(uuid) is not None
+        if uuid == SYSTEM_UUID and stream.written is None and stream.has_unread(READER):
+            newest = stream.read(READER)[-1]
+            stream.set(newest.value, newest.tag, uuid)
+            return True
+        return False
+
+    def break_off(self, interaction: Interaction, detail: str) -> None:
+        """Its data will not come: whoever waits for it is told."""
+        if interaction.is_system:
+            interaction.status, interaction.completion_reason = Status.COMPLETED, CompletionReason.ERROR
+            interaction.detail = detail
+        else:
+            self.agent.im.complete(interaction, CompletionReason.ERROR, detail=detail)
 
     def consumed(self, interaction: Interaction) -> None:
         """Mark the data of a step as used, and remember its tags."""

@@ -52,6 +52,27 @@ class RoleSuggestions(Body, tag="role_suggestions"):
     suggestions: list[dict[str, str]]
 
 
+class BadgeSuggestion(msgspec.Struct, omit_defaults=True):
+    """A badge that a member should get; the score is from 0 to 1."""
+
+    peer_id: str
+    score: float
+    badge_type: str
+    badge_description: str = ""
+
+
+class BadgeSuggestions(Body, tag="badge_suggestions"):
+    """A member suggests badges for others."""
+
+    suggestions: list[BadgeSuggestion]
+
+
+class BadgeAwarded(Body, tag="badge"):
+    """The world awarded a badge to the receiver: what to add to its CV."""
+
+    badge: dict[str, Any]
+
+
 class Contact(Body, tag="contact"):
     """A member gets in touch with another."""
 
@@ -110,6 +131,20 @@ class StreamRequest(Body, tag="stream_request"):
     count: int
 
 
+class SupplyEnded(Body, tag="supply_ended"):
+    """The samples that were asked for with a :class:`StreamRequest` cannot be given."""
+
+    uuid: str
+    reason: str
+
+
+class Subscription(Body, tag="subscription"):
+    """The sender wants the samples of some live streams of the receiver from now on (or no longer)."""
+
+    names: list[str]
+    wanted: bool = True
+
+
 class ProfileUpdate(Body, tag="profile_update"):
     """A member's profile changed (it has new streams, say)."""
 
@@ -122,6 +157,8 @@ AnyBody = (
     | WorldRefusal
     | RoleChange
     | RoleSuggestions
+    | BadgeSuggestions
+    | BadgeAwarded
     | Contact
     | AgentApproval
     | AgentRefusal
@@ -130,6 +167,8 @@ AnyBody = (
     | InteractionStatus
     | StreamSample
     | StreamRequest
+    | SupplyEnded
+    | Subscription
     | ProfileUpdate
 )
 

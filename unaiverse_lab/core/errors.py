@@ -42,6 +42,10 @@ class WorldError(LabError):
     """A world, its folder, its roles or its nodes are not what they must be."""
 
 
+class BadgeError(LabError, ValueError):
+    """A badge has a score or a type that badges cannot have."""
+
+
 class StreamError(LabError, ValueError):
     """A stream or its data is not what was declared; the message names the stream."""
 

@@ -94,6 +94,7 @@ class Interaction:
         "side",
         "slots",
         "status",
+        "streamed",
         "streams",
         "target",
         "timeout",
@@ -151,6 +152,7 @@ class Interaction:
         self.outcome: Outcome = Outcome()
         self.slots: dict[str, dict[str, Any]] = {}
         self.data_tags: dict[str, int] = {}
+        self.streamed: dict[str, int] = {}
 
     @property
     def is_system(self) -> bool:
@@ -166,6 +168,13 @@ class Interaction:
     def life(self) -> float:
         """Seconds from its creation to its expiry, at most 300."""
         return min(self.timeout, MAX_LIFE) if self.timeout > 0 else MAX_LIFE
+
+    def recipients_of(self, stream: str) -> list[str]:
+        """Who gets the next sample of an own live stream; nobody when ``num_samples_to_stream`` were sent."""
+        if self.side != "sent":
+            return [self.requester]
+        count = self.streamed[stream] = self.streamed.get(stream, 0) + 1
+        return self.target if self.num_samples_to_stream < 0 or count <= self.num_samples_to_stream else []
 
     def set_mark(self, mark: Any) -> None:
         """Keep private state for the action that serves it; it lasts until the run ends."""

@@ -99,6 +99,14 @@ class NodeProfile:
         """Change some dynamic fields (for the node that owns the profile)."""
         self._dynamic.update(changes)
 
+    def with_cv(self, cv: list[dict[str, Any]]) -> NodeProfile:
+        """A copy with other badges."""
+        return NodeProfile(self._static, self._dynamic, cv)
+
+    def add_badge(self, badge: dict[str, Any]) -> None:
+        """Append a badge to the CV (for the node that owns the profile)."""
+        self._cv = [*self._cv, badge]
+
     def without_temporary(self) -> NodeProfile:
         """A copy without the options of the join request (``tmp_*``)."""
         kept = {key: value for key, value in self._dynamic.items() if not key.startswith(TEMPORARY)}

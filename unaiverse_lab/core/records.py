@@ -124,6 +124,22 @@ class RoleSet(Record, tag="role"):
     previous: str | None = None
 
 
+class Badge(Record, tag="badge"):
+    """The world awarded a badge to ``node``, or refused to, with the ``reason``.
+
+    ``by`` is the member that suggested it; None: the world decided on its own.
+    """
+
+    kind: ClassVar[str] = "badge"
+
+    badge_type: str
+    score: float
+    description: str = ""
+    by: str | None = None
+    awarded: bool = True
+    reason: str | None = None
+
+
 class Forced(Record, tag="control", rename={"source": "from", "target": "to"}):
     """The machine was moved or switched from outside: ``set_state``, ``reset_state``, ``enable``, ``disable``."""
 
@@ -241,6 +257,7 @@ AnyRecord = (
     | Joined
     | BehaviorSet
     | RoleSet
+    | Badge
     | Forced
     | Met
     | Sent

@@ -10,13 +10,14 @@ import inspect
 import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from unaiverse_lab.core.errors import LabError, StreamError
 from unaiverse_lab.data.props import StreamType
 
 if TYPE_CHECKING:
     from unaiverse_lab.data.learning import Learner
+    from unaiverse_lab.data.stacking import Deferred, Stacks
 
 
 class Identity:
@@ -51,6 +52,13 @@ def is_module(function: Any) -> bool:
     """Whether something is a torch module (without importing torch)."""
     torch = sys.modules.get("torch")
     return torch is not None and isinstance(function, torch.nn.Module)
+
+
+class Learned(NamedTuple):
+    """What came of a learning step: raw outputs, and one loss per output slot."""
+
+    outputs: tuple[Any, ...]
+    losses: list[float]
 
 
 class Processor:
@@ -96,13 +104,27 @@ class Processor:
         ready = [to_processor(props, value) for props, value in zip(self.inputs, values, strict=True)]
         flags = {name: value for name, value in (("first", first), ("last", last)) if name in self.flags}
         if self.learner is not None:
-            return self._to_streams(self.learner.forward(*ready, **flags))
-        return self._to_streams(self.function(*ready, **flags))
+            return self.to_streams(self.learner.forward(*ready, **flags))
+        return self.to_streams(self.function(*ready, **flags))
 
     def learn(
-        self, values: Sequence[Any], targets: Sequence[Any], first: bool = True, last: bool = True
-    ) -> tuple[tuple[Any, ...], list[float]]:
-        """One learning step: outputs as they go to the streams, and the loss of each output slot.
+        self,
+        values: Sequence[Any],
+        targets: Sequence[Any],
+        first: bool = True,
+        last: bool = True,
+        stacks: Stacks | None = None,
+    ) -> Learned | Deferred:
+        """One learning step.
+
+        Args:
+            values, targets: one per input and per output slot; a target may be None.
+            first, last: whether this is the first or last step of several.
+            stacks: where steps of many students are put together; None: the step is made at once.
+
+        Returns:
+            Something with ``outputs`` (raw, to be passed to :meth:`to_streams`) and ``losses``; with ``stacks``,
+            reading them makes all the steps that were put together.
 
         Raises:
             LabError: this processor cannot learn.
@@ -118,10 +140,24 @@ class Processor:
             for props, value in zip(self.outputs, targets, strict=True)
         ]
         flags = {name: value for name, value in (("first", first), ("last", last)) if name in self.flags}
-        outputs, losses = self.learner.learn(ready, wanted, **flags)
-        return self._to_streams(outputs), losses
+        if stacks is not None:
+            return stacks.submit(self.learner, ready, wanted, **flags)
+        return Learned(*self.learner.learn(ready, wanted, **flags))
 
-    def _to_streams(self, raw: Any) -> tuple[Any, ...]:
+    def takes_class_ids(self, output: str) -> bool:
+        """Whether an output slot may be taught with class ids: it is learnt with a cross entropy."""
+        if self.learner is None:
+            return False
+        from unaiverse_lab.data.learning import is_cross_entropy
+
+        return is_cross_entropy(self.learner.losses[self.learner.outputs.index(output)])
+
+    def to_streams(self, raw: Any) -> tuple[Any, ...]:
+        """What the function returned, as it goes to the streams.
+
+        Raises:
+            StreamError: an output is missing, or is not what its slot declares.
+        """
         from unaiverse_lab.data.values import from_processor
 
         outputs = raw if isinstance(raw, tuple) else (raw,)

@@ -12,6 +12,7 @@ from unaiverse_lab.behavior import HybridStateMachine
 from unaiverse_lab.behavior.interpreter import NEVER
 from unaiverse_lab.core.clock import Clock, VirtualClock
 from unaiverse_lab.core.envelope import (
+    BadgeAwarded,
     Body,
     Envelope,
     Farewell,
@@ -54,8 +55,15 @@ class Home(Protocol):
     transport: InProcessTransport
     world_node: Node | None
 
+    @property
+    def stacks(self) -> Any:
+        """Where learning steps of many students are put together; None: each is made at once."""
+
     def wake(self, node: Node) -> None:
         """Give the node a turn at the next tick."""
+
+    def postpone(self, node: Node) -> None:
+        """Let the node finish its turn at the end of the tick."""
 
     def template(self, role_name: str) -> HybridStateMachine | None:
         """The behavior of a role."""
@@ -161,6 +169,11 @@ class Node:
         return self._host.peer_id if self.state == MEMBER and self._host is not None else None
 
     @property
+    def stacks(self) -> Any:
+        """Where learning steps of many students are put together."""
+        return self.synchronizer.stacks if self.synchronizer is not None else None
+
+    @property
     def _host(self) -> Node | None:
         return self.synchronizer.world_node if self.synchronizer is not None else None
 
@@ -249,6 +262,9 @@ class Node:
     async def finish_turn(self) -> None:
         """After the machine has acted: samples and answers leave, overdue interactions end."""
         agent = self.agent
+        if agent is not None and agent.lessons and self.synchronizer is not None:
+            self.synchronizer.postpone(self)
+            return
         if agent is not None and (agent.has_samples_to_send() or len(agent.im) or agent.im.just_completed):
             await self._guarded(agent.end_turn(), "end of turn")
         if self.world is not None and self.world.has_samples_to_send():
@@ -329,6 +345,12 @@ class Node:
         self._from_world(sender)
         self._adopt(body.role, body.role_name)
 
+    def _on_BadgeAwarded(self, sender: str, body: BadgeAwarded) -> None:
+        self._from_world(sender)
+        assert self.agent is not None
+        self.profile.add_badge(body.badge)
+        self.agent.send_profile_to_all()
+
     def _adopt(self, role: int, role_name: str) -> None:
         agent, world = self.agent, self._world
         assert agent is not None and world is not None
@@ -343,7 +365,9 @@ class Node:
         """Tell everybody who knows this node that it is gone."""
         self.state = LEFT
         if self.agent is not None:
-            for peer in [*self.agent.all_agents, *self.agent.contacting]:
+            self.agent.release_processor()
+            listeners = [peer for peers in self.agent.subscribers.values() for peer in peers]
+            for peer in dict.fromkeys([*self.agent.all_agents, *self.agent.contacting, *listeners]):
                 self.post(peer, Farewell(reason))
         host = self._host
         if host is not None and host is not self:

@@ -34,6 +34,7 @@ class Session:
         strict: pass every message through its encoded form.
         agenda: skip nodes to which nothing can happen (the run is the same).
         trace: where records go.
+        stack_students: train students of one architecture together, as one batch.
         options: further options of the world's :class:`~unaiverse_lab.Node`.
 
     Raises:
@@ -49,10 +50,11 @@ class Session:
         strict: bool = False,
         agenda: bool = True,
         trace: Trace | None = None,
+        stack_students: bool = True,
         **options: Any,
     ) -> None:
         self._unnamed = 0
-        self.synchronizer = NodeSynchronizer(seed, delta, strict, agenda, trace)
+        self.synchronizer = NodeSynchronizer(seed, delta, strict, agenda, trace, stack_students)
         if isinstance(world, World):
             world = Node(world, name, **options)
         if world is not None:

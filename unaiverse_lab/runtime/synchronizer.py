@@ -47,6 +47,7 @@ class NodeSynchronizer:
         strict: pass every message through its encoded form.
         agenda: skip nodes to which nothing can happen; False gives everybody a turn at every tick.
         trace: where records go; default: a new one.
+        stack_students: make the learning steps of students of one architecture together, as one batch.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class NodeSynchronizer:
         strict: bool = False,
         agenda: bool = True,
         trace: Trace | None = None,
+        stack_students: bool = True,
     ) -> None:
         self.seed = seed
         self.agenda = agenda
@@ -72,6 +74,9 @@ class NodeSynchronizer:
         self._soon: list[Node] = []
         self._in_order = True
         self._later: list[tuple[int, int, Node]] = []
+        self._stack_students = stack_students
+        self._stacks: Any = None
+        self._postponed: list[Node] = []
         self._templates: dict[str, tuple[str, type, HybridStateMachine]] = {}
 
     # ------------------------------------------------------------------ nodes
@@ -139,6 +144,19 @@ class NodeSynchronizer:
         """Peer id of a node name."""
         node = self.nodes.get(name)
         return None if node is None else node.peer_id
+
+    @property
+    def stacks(self) -> Any:
+        """Where learning steps of many students are put together; None: each is made at once."""
+        if self._stacks is None and self._stack_students:
+            from unaiverse_lab.data.stacking import Stacks
+
+            self._stacks = Stacks()
+        return self._stacks
+
+    def postpone(self, node: Node) -> None:
+        """Let a node finish its turn at the end of the tick, when all students have handed in their steps."""
+        self._postponed.append(node)
 
     def template(self, role_name: str) -> HybridStateMachine | None:
         """The behavior of a role, loaded once for all the members that get it."""
@@ -244,9 +262,15 @@ class NodeSynchronizer:
                 elif node.next_tick != following:
                     node.next_tick = following
                     soon.append(node)
+            postponed, self._postponed = self._postponed, []
+            for node in postponed:
+                node.agent.finish_lessons()  # type: ignore[union-attr]
+                await node.finish_turn()
+                self._plan(node)
         except BaseException:
-            for interrupted in (node, *turns):
+            for interrupted in (node, *turns, *self._postponed):
                 self.wake(interrupted)
+            self._postponed.clear()
             raise
         self.trace.trim()
 

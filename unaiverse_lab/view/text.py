@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from functools import singledispatch
 
 from unaiverse_lab.core.records import (
+    Badge,
     BehaviorSet,
     Completed,
     Dropped,
@@ -173,6 +174,15 @@ def _(record: RoleSet) -> str:
     before = f", no longer {record.previous}" if record.previous else ""
     state = f", and starts in {record.state}" if record.state else ""
     return _said(record, f"is now {record.role}{before}{state}")
+
+
+@sentence.register
+def _(record: Badge) -> str:
+    badge = f"the badge {record.badge_type!r} (score {record.score:g})"
+    by = f", as {record.by} suggested" if record.by else ""
+    if not record.awarded:
+        return _said(record, f"was refused {badge}{by}{_because(record.reason)}")
+    return _said(record, f"was awarded {badge}{by}{_because(clipped(record.description, 120))}")
 
 
 @sentence.register

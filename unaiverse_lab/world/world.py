@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -10,8 +11,12 @@ from unaiverse_lab.agents import Agent
 from unaiverse_lab.agents.owner import StreamOwner
 from unaiverse_lab.behavior import HybridStateMachine
 from unaiverse_lab.behavior.reading import read
+from unaiverse_lab.core.badges import why_no_badge
 from unaiverse_lab.core.clock import Clock
 from unaiverse_lab.core.envelope import (
+    BadgeAwarded,
+    BadgeSuggestion,
+    BadgeSuggestions,
     Body,
     Farewell,
     ProfileMessage,
@@ -19,13 +24,14 @@ from unaiverse_lab.core.envelope import (
     RoleChange,
     RoleSuggestions,
     StreamRequest,
+    Subscription,
     WorldApproval,
     WorldRefusal,
 )
-from unaiverse_lab.core.errors import BehaviorError, LabError, NotInWorld, WorldError
+from unaiverse_lab.core.errors import BadgeError, BehaviorError, LabError, NotInWorld, WorldError
 from unaiverse_lab.core.faults import fault
 from unaiverse_lab.core.profile import TEMPORARY, NodeProfile
-from unaiverse_lab.core.records import BehaviorSet, Joined, Record
+from unaiverse_lab.core.records import Badge, BehaviorSet, Joined, Record
 from unaiverse_lab.core.roles import WORLD_AGENT, WORLD_MASTER, RoleTable, base_part, custom_part
 from unaiverse_lab.data.streams import Stream
 from unaiverse_lab.world.folder import role_classes
@@ -56,7 +62,7 @@ class World(StreamOwner):
     Args:
         world_folder: folder holding one ``<role>.json`` and one ``<role>.py`` (or one ``agent.py``) per role;
             :meth:`create_behav_files` may write the former.
-        merge_flat_stream_labels: kept for the learning worlds.
+        merge_flat_stream_labels: streams added to the world have one set of labels together.
         stats: statistics; default: the core ones.
         roles: role name -> agent class, for worlds without a folder.
         behaviors: role name -> its machine, JSON object, JSON text or path, for worlds without a folder.
@@ -97,6 +103,7 @@ class World(StreamOwner):
         self.world_masters: dict[str, NodeProfile] = {}
         self.human_agents: dict[str, NodeProfile] = {}
         self.artificial_agents: dict[str, NodeProfile] = {}
+        self.agent_badges: dict[str, list[dict[str, Any]]] = {}
         self.link: WorldLink | None = None
 
     # ------------------------------------------------------------------ what a world is
@@ -224,6 +231,7 @@ class World(StreamOwner):
     async def remove_agent(self, peer_id: str) -> None:
         """Strike a member off every list."""
         self.roster.pop(peer_id, None)
+        self.forget_subscriber(peer_id)
         for book in (
             self.all_agents, self.world_agents, self.world_masters, self.human_agents, self.artificial_agents,
         ):  # fmt: skip
@@ -256,12 +264,84 @@ class World(StreamOwner):
             await self.remove_agent(peer_id)
             return
         self.roster[peer_id] = changed
-        profile = self.all_agents[peer_id].with_dynamic(connections={"role": self.roles.to_name.get(changed)})
+        name_of_role = self.roles.to_name.get(changed)
+        self._file(peer_id, self.all_agents[peer_id].with_dynamic(connections={"role": name_of_role}))
+
+    def _file(self, peer_id: str, profile: NodeProfile) -> None:
+        """Put a member's new profile into every list it is on."""
         for book in (
             self.all_agents, self.world_agents, self.world_masters, self.human_agents, self.artificial_agents,
         ):  # fmt: skip
             if peer_id in book:
                 book[peer_id] = profile
+
+    # ------------------------------------------------------------------ badges
+
+    def add_badge(
+        self,
+        peer_id: str,
+        score: float,
+        badge_type: str,
+        agent_token: str | None = None,
+        badge_description: str | None = None,
+        *,
+        suggested_by: str | None = None,
+    ) -> None:
+        """Award a badge to a member: it goes to the end of its list here, and into its profile, which peers are told.
+
+        Args:
+            peer_id: the member.
+            score: how well it did, from 0 to 1; higher is better.
+            badge_type: ``completed``, ``attended``, ``intermediate`` or ``pro``.
+            agent_token: kept in the badge for compatibility.
+            badge_description: words for people.
+            suggested_by: the member whose idea it was.
+
+        Raises:
+            BadgeError: a score or a type that badges cannot have.
+            WorldError: not a member.
+        """
+        why = why_no_badge(score, badge_type)
+        if why is not None:
+            raise BadgeError(why)
+        profile = self.all_agents.get(peer_id)
+        if profile is None:
+            raise WorldError(f"{peer_id!r} is not a member of this world")
+        link = self._need_link()
+        badge = {
+            "agent_node_id": profile.node_id,
+            "agent_token": agent_token,
+            "badge_type": badge_type,
+            "score": float(score),
+            "badge_description": badge_description or "",
+            "last_edit_utc": datetime.fromtimestamp(link.clock.now, UTC).isoformat(timespec="milliseconds"),
+        }
+        self.agent_badges.setdefault(peer_id, []).append(badge)
+        self._file(peer_id, profile.with_cv([*profile.get_cv(), badge]))
+        link.post(peer_id, BadgeAwarded(badge))
+        self._badge(profile.name, badge_type, badge["score"], badge["badge_description"], suggested_by)
+
+    def get_all_badges(self) -> dict[str, list[dict[str, Any]]]:
+        """The badges awarded here, by peer id, oldest first; also those of members that have left."""
+        return self.agent_badges
+
+    def decide_badge(self, suggested_by: str, peer_id: str, score: float, badge_type: str) -> bool:
+        """Whether to follow a master's suggestion; override it: the world has the last word."""
+        return True
+
+    def _why_not_awarded(self, suggested_by: str, badge: BadgeSuggestion) -> str | None:
+        if badge.peer_id == suggested_by:
+            return "nobody awards a badge to itself"
+        if badge.peer_id not in self.roster:
+            return "it is not a member of this world"
+        why = why_no_badge(badge.score, badge.badge_type)
+        if why is None and not self.decide_badge(suggested_by, badge.peer_id, badge.score, badge.badge_type):
+            return "the world decided otherwise"
+        return why
+
+    def _badge(self, node: str, *fields: Any, **more: Any) -> None:
+        link = self._need_link()
+        link.record(Badge(link.clock.tick, link.clock.now, node, *fields, **more))
 
     # ------------------------------------------------------------------ messages
 
@@ -333,18 +413,15 @@ class World(StreamOwner):
             raise LabError(f"{sender} is not a member and may not ask for streams")
         self.supply(sender, body)
 
+    async def _on_subscription(self, sender: str, body: Subscription) -> None:
+        if sender not in self.roster:
+            raise LabError(f"{sender} is not a member and may not subscribe to streams")
+        self.take_subscription(sender, body)
+
     async def _on_profile_update(self, sender: str, body: ProfileUpdate) -> None:
         if sender in self.roster:
-            profile = NodeProfile.from_dict(body.profile)
-            for book in (
-                self.all_agents,
-                self.world_agents,
-                self.world_masters,
-                self.human_agents,
-                self.artificial_agents,
-            ):
-                if sender in book:
-                    book[sender] = profile
+            badges = self.all_agents[sender].get_cv()  # nobody writes its own
+            self._file(sender, NodeProfile.from_dict(body.profile).with_cv(badges))
 
     async def _on_suggestions(self, sender: str, body: RoleSuggestions) -> None:
         if base_part(self.roster.get(sender, 0)) != WORLD_MASTER:
@@ -353,6 +430,22 @@ class World(StreamOwner):
             peer, role = suggestion.get("peer_id", ""), suggestion.get("role", "")
             if self.decide_role(sender, peer, role):
                 await self.set_role(peer, self.roles.bits(role))
+
+    async def _on_badge_suggestions(self, sender: str, body: BadgeSuggestions) -> None:
+        if base_part(self.roster.get(sender, 0)) != WORLD_MASTER:
+            raise LabError(f"{sender} suggested a badge, but it is not a master of this world")
+        for one in body.suggestions:
+            why = self._why_not_awarded(sender, one)
+            if why is None:
+                self.add_badge(
+                    one.peer_id, one.score, one.badge_type, badge_description=one.badge_description, suggested_by=sender
+                )
+            else:
+                member = self.all_agents.get(one.peer_id)
+                name = one.peer_id if member is None else member.name
+                self._badge(
+                    name, one.badge_type, one.score, one.badge_description, sender, awarded=False, reason=why
+                )
 
     def decide_role(self, suggested_by: str, peer_id: str, role: str) -> bool:
         """Whether to follow a master's suggestion; override it: the world has the last word."""
@@ -370,6 +463,8 @@ class World(StreamOwner):
         ProfileMessage: _on_profile,
         Farewell: _on_farewell,
         RoleSuggestions: _on_suggestions,
+        BadgeSuggestions: _on_badge_suggestions,
         StreamRequest: _on_stream_request,
+        Subscription: _on_subscription,
         ProfileUpdate: _on_profile_update,
     }

@@ -5,6 +5,7 @@ from unaiverse_lab.agents.actions.engagement import EngagementActions
 from unaiverse_lab.agents.actions.governance import GovernanceActions
 from unaiverse_lab.agents.actions.learning import LearningActions
 from unaiverse_lab.agents.actions.playlist import PlaylistActions
+from unaiverse_lab.agents.actions.pubsub import PubSubActions
 from unaiverse_lab.agents.actions.work import WorkActions
 
 __all__ = [
@@ -13,5 +14,6 @@ __all__ = [
     "GovernanceActions",
     "LearningActions",
     "PlaylistActions",
+    "PubSubActions",
     "WorkActions",
 ]

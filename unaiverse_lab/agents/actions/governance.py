@@ -6,11 +6,12 @@ from typing import Any
 
 from unaiverse_lab.agents.messaging import Messaging
 from unaiverse_lab.behavior.actions import action
-from unaiverse_lab.core.envelope import RoleSuggestions
+from unaiverse_lab.core.badges import why_no_badge
+from unaiverse_lab.core.envelope import BadgeSuggestion, BadgeSuggestions, RoleSuggestions
 
 
 class GovernanceActions(Messaging):
-    """``suggest_role_to_world``."""
+    """``suggest_role_to_world``, ``suggest_badges_to_world``."""
 
     @action
     async def suggest_role_to_world(self, agent: Any = None, role: str = "") -> bool:
@@ -35,3 +36,32 @@ class GovernanceActions(Messaging):
         if others:
             link.post(link.world_id, RoleSuggestions([{"peer_id": peer, "role": role} for peer in others]))
         return True
+
+    @action
+    async def suggest_badges_to_world(
+        self,
+        agent: Any = None,
+        score: float = -1.0,
+        badge_type: str = "completed",
+        badge_description: str | None = None,
+    ) -> bool:
+        """Suggest a badge for some members; the world decides.
+
+        Args:
+            agent: the members; default: the engaged agents, else the found ones.
+            score: how well they did, from 0 to 1; higher is better.
+            badge_type: ``completed``, ``attended``, ``intermediate`` or ``pro``.
+            badge_description: words for people.
+
+        True when the suggestion was sent. False when there is nobody to suggest it for, or there can be no such badge.
+        Sends one message to the world, which takes it from masters only.
+        """
+        link = self._need_link()
+        why = why_no_badge(score, badge_type)
+        if why is not None:
+            return self.because(why)
+        peers = self.chosen_agents(agent)
+        if not peers or link.world_id is None:
+            return self.because("there is nobody to suggest a badge for")
+        badges = [BadgeSuggestion(peer, float(score), badge_type, badge_description or "") for peer in peers]
+        return link.post(link.world_id, BadgeSuggestions(badges))

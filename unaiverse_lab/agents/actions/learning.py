@@ -8,7 +8,7 @@ from typing import Any
 from unaiverse_lab.agents.actions.work import WorkActions
 from unaiverse_lab.behavior.actions import action
 from unaiverse_lab.core.errors import LabError, did_you_mean
-from unaiverse_lab.core.interaction import Interaction
+from unaiverse_lab.core.interaction import CompletionReason, Interaction
 from unaiverse_lab.core.ordered import OrderedSet
 from unaiverse_lab.data.comparison import Comparison, compare
 from unaiverse_lab.data.props import DataProps
@@ -44,9 +44,23 @@ class LearningActions(WorkActions):
             return False
         inputs, tag = taken
         targets = self.stdtar.get(requested_by="learn") or [None] * len(self.proc_outputs)
-        outputs, self.last_losses = self.processor.learn(inputs, targets, *self._first_and_last())
-        self.give_outputs(outputs, tag)
+        stacks = self._need_link().stacks if self.processor.learner is not None else None
+        learned = self.processor.learn(inputs, targets, *self._first_and_last(), stacks)
+        self.lessons.append((learned, tag, self.stdout.uuid))
         return True
+
+    def finish_lessons(self) -> None:
+        """Write the outputs of the learning steps made in this tick, after all students have had their turn."""
+        lessons, self.lessons = self.lessons, []
+        for learned, tag, uuid in lessons:
+            try:
+                self.last_losses = learned.losses
+                self.give_outputs(self.processor.to_streams(learned.outputs), tag, uuid)
+            except Exception as error:
+                self.record_fault(error, "learn")
+                interaction = self.im.find(uuid) if uuid is not None else None
+                if interaction is not None:
+                    self.im.complete(interaction, CompletionReason.ERROR, detail=f"{type(error).__name__}: {error}")
 
     @action
     async def record(

@@ -64,9 +64,9 @@ class WorkActions(Messaging):
             return None
         return inputs, tag
 
-    def give_outputs(self, outputs: tuple[Any, ...], tag: int) -> None:
-        """Write what came out of the processor to stdout."""
-        self.stdout.set(list(self.hook_proc_tweak_outputs(outputs)), data_tag=tag)
+    def give_outputs(self, outputs: tuple[Any, ...], tag: int, uuid: str | None = "") -> None:
+        """Write what came out of the processor to stdout, for the interaction ``uuid`` (default: the one bound)."""
+        self.stdout.set(list(self.hook_proc_tweak_outputs(outputs)), data_tag=tag, uuid=uuid)
 
     def _first_and_last(self) -> tuple[bool, bool]:
         return self.get_action_step() <= 0, self.is_last_action_step()
