@@ -67,8 +67,8 @@ def student(seed: int, broken: bool = False) -> Agent:
     )
 
 
-def school(stack_students: bool, broken: int | None = None) -> Session:
-    session = Session(School(), delta=0.1, stack_students=stack_students)
+def school(stack_students: bool, broken: int | None = None, strict: bool = False) -> Session:
+    session = Session(School(), delta=0.1, stack_students=stack_students, strict=strict)
     for number in range(STUDENTS):
         session.add(student(number, number == broken), f"S{number}")
     session.step(2)
@@ -128,3 +128,7 @@ def test_a_processor_that_cannot_learn_says_so(stack_students: bool) -> None:
     session.step(40)
     assert "cannot learn" in session.trace.of_kind(Fault)[0].error
     assert [r.reason for r in session.trace.of_kind(Completed) if r.side == "received"][0] == "error"
+
+
+def test_over_a_strict_transport_nothing_is_different() -> None:
+    assert school(True).digest() == school(True, strict=True).digest()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from unaiverse_lab.core.envelope import Body, Envelope, decode_body, encode_body
+from unaiverse_lab.core.envelope import Body, Envelope
+from unaiverse_lab.runtime.codec import decode, encode
 
 
 class Transport(Protocol):
@@ -34,7 +35,7 @@ class InProcessTransport:
         if target not in self.members:
             return False
         if self.strict and not isinstance(body, bytes):
-            body = encode_body(body)
+            body = encode(body)
         self._queue.append(Envelope(sender, target, body))
         return True
 
@@ -55,7 +56,7 @@ def body_of(envelope: Envelope) -> Body:
     """
     body = envelope.body
     if isinstance(body, bytes):
-        return decode_body(body)
+        return decode(body)
     if not isinstance(body, Body):
         raise ValueError(f"{body!r:.80} is not a message")
     return body
