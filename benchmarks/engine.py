@@ -133,8 +133,10 @@ def ring(quick: bool) -> list[Result]:
 
 def waiting(quick: bool) -> list[Result]:
     """A tick of 100 active agents, alone and among those who wait to be asked."""
-    rounds, ticks, total = (9, 100, 20_000) if quick else (15, 200, 100_000)
+    rounds, ticks, total = (9, 100, 100_000) if quick else (15, 200, 100_000)
+    gc.disable()  # what is measured starts after the crowd has come
     alone, among = crowd(runners=100), crowd(runners=100, waiters=total - 100)
+    gc.enable()
     gc.collect()
     single, many = [], []
     for _ in range(rounds):

@@ -30,7 +30,7 @@ class Agent(DiscoveryActions, LearningActions, PlaylistActions, PubSubActions, G
         """Called at every tick in a world, before the machine acts; override freely."""
 
     def accept_new_role(self, role: int) -> None:
-        """Take a role: install its machine. Override to add streams, calling ``super().accept_new_role(role)`` first.
+        """Take a role: engage nobody any more, install its machine. Override to add streams, calling ``super().accept_new_role(role)`` first.
 
         Args:
             role: its bits.
@@ -38,6 +38,8 @@ class Agent(DiscoveryActions, LearningActions, PlaylistActions, PubSubActions, G
         link = self._need_link()
         for request in list(self.im.received.values()):
             self.im.complete(request, CompletionReason.REJECTED, detail="I have another role now")
+        self._engaged_agents.clear()
+        self._available = True
         previous = self.behav.role
         name = link.role_table.custom_name(role)
         self.behav = HybridStateMachine(self)

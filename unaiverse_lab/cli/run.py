@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
 import signal
 import sys
 from collections.abc import Callable, Iterable
 from contextlib import nullcontext
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from unaiverse_lab.core.records import Record
-    from unaiverse_lab.runtime.session import Session
+    from unaiverse_lab.runtime.session import Session, Until
 
 
 def run(
@@ -34,8 +36,9 @@ def run(
 ) -> None:
     """Run a world synchronized, and print who moved from which state to which and why.
 
-    Without --ticks and --until it runs until nothing can happen any more, or Ctrl+C. The last line is the digest of the
-    run: equal for equal runs.
+    Without --ticks and --until it runs until nothing can happen any more, or Ctrl+C; if the world's folder says what
+    has to come out of such a run (acceptance.py), that is checked. The last line is the digest of the run: equal for
+    equal runs.
     """
     from unaiverse_lab.runtime.launch import load
     from unaiverse_lab.runtime.trace import Trace
@@ -46,10 +49,16 @@ def run(
         records = Trace()
         with blamed(root):
             session = load(root, _number(seed), strict, trace=records)
+            acceptance = acceptance_of(root) if until is None and ticks is None else None
         if trace is not None:
             records.write_to(trace)
         try:
-            reason = _run(session, until, ticks, _Printer(session, every))
+            end = until if acceptance is None else getattr(acceptance, "UNTIL", None)
+            reason = _run(session, end, ticks, _Printer(session, every))
+            passed = True
+            if acceptance is not None and reason != "interrupted":
+                with blamed(root):
+                    passed = _accepted(session, acceptance)
             digest = records.digest()
         finally:
             records.close()
@@ -61,8 +70,44 @@ def run(
     typer.echo(f"digest: {digest}")
     if reason == "interrupted":
         raise typer.Exit(INTERRUPTED)
-    if until is not None and reason != "until":
+    if not passed or (until is not None and reason != "until"):
         raise typer.Exit(FAILED)
+
+
+def acceptance_of(root: Path) -> ModuleType | None:
+    """What a world folder says about its own run, in ``acceptance.py`` or ``src/acceptance.py``; None if it does not.
+
+    The module may define ``UNTIL``, when the run is over (as for :meth:`Session.run`: ``"STATE"``, ``"NAME:STATE"`` or
+    a function of the session; default: when nothing can happen any more), and it defines what must hold then::
+
+        def checks(session: Session) -> list[tuple[str, bool, str]]:
+            lessons = ...
+            return [("five lessons", len(lessons) == 5, f"{len(lessons)} lessons")]
+
+    Each check is what is expected, whether it holds, and what was found. They apply to runs without ``--ticks`` and
+    ``--until``, on any seed; the command prints them as a table and ends with exit code 1 if one does not hold.
+    """
+    from unaiverse_lab.world.folder import isolated_imports
+
+    for name in ("acceptance", "src.acceptance"):
+        if (root / f"{name.replace('.', '/')}.py").is_file():
+            with isolated_imports(root):
+                return importlib.import_module(name)
+    return None
+
+
+def _accepted(session: Session, acceptance: ModuleType) -> bool:
+    """Print what was expected and what was found, and the weights of those who learn; whether all of it holds."""
+    from unaiverse_lab.view.text import columns
+
+    checks = acceptance.checks(session)
+    rows = [("yes" if holds else "NO", what, found) for what, holds, found in checks]
+    for node in session.nodes.values():
+        learner = node.agent.processor.learner if node.agent is not None else None
+        if learner is not None:
+            rows.append(("", f"weights of {node.name}", learner.digest()))
+    typer.echo(plain(columns(("holds", "expected", "found"), rows)))
+    return all(holds for _, holds, _ in checks)
 
 
 def _number(seed: str) -> int | str:
@@ -73,7 +118,7 @@ class _Stopped(Exception):
     """Ends a run between two ticks."""
 
 
-def _run(session: Session, until: str | None, ticks: int | None, printer: Callable[[], None]) -> str:
+def _run(session: Session, until: Until | None, ticks: int | None, printer: Callable[[], None]) -> str:
     """Run, printing after each tick. The first Ctrl+C ends the run after the tick, a second one at once."""
     asked_to_stop = False
 
@@ -103,13 +148,13 @@ class _Printer:
     """Prints the records that came since it was last called."""
 
     def __init__(self, session: Session, every: bool) -> None:
-        from unaiverse_lab.core.records import Dropped, Fault, Moved, Said
+        from unaiverse_lab.core.records import Badge, Dropped, Fault, Moved, Said
         from unaiverse_lab.view.text import sentence
 
         self._trace = session.trace
         self._seen = 0
         self._every = every
-        self._told = (Moved, Said, Fault, Dropped)
+        self._told = (Moved, Said, Fault, Dropped, Badge)
         self._sentence = sentence
 
     def __call__(self) -> None:

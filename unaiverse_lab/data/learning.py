@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import inspect
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
@@ -144,6 +145,15 @@ class Learner:
         """Let a step happen that was submitted to :class:`~unaiverse_lab.data.stacking.Stacks` and has not run yet."""
         if self.awaited is not None:
             self.awaited()
+
+    def digest(self) -> str:
+        """A fingerprint (32 hex digits) of the module's parameters and buffers: equal for equal weights."""
+        self.settle()
+        content = hashlib.blake2b(digest_size=16)
+        for name, tensor in self.module.state_dict().items():
+            content.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+            content.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
+        return content.hexdigest()
 
     def state_dict(self) -> dict[str, Any]:
         """Copies of all that was learned: ``{"module": ..., "optimizer": ... or None}``, for a checkpoint."""

@@ -6,21 +6,19 @@ over one copy of the module serves them all. Needs the extra ``[learn]``.
 
 from __future__ import annotations
 
-import contextlib
 import copy
-import dataclasses
-import enum
-import types
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from itertools import chain
 from operator import is_, itemgetter
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
-from unaiverse_lab.data.learning import Learner, Loss, class_ids, is_cross_entropy, losses_of, outputs_of
+from unaiverse_lab.data.learning import Learner, losses_of, outputs_of
+from unaiverse_lab.data.likeness import HOOKS, PLUMBING, Design, Kind, architecture_of, kind_of
+from unaiverse_lab.data.row_optimizers import Alone
 
 FEW = 5
 """Fewer steps than these run one by one: the overhead of a batch is that of about four steps."""
@@ -40,8 +38,9 @@ RESTLESS = 3
 PATIENCE = 16
 """One that is alone and changes with every step is looked at again after so many of them."""
 
-Kind: TypeAlias = tuple[tuple[Any, ...], tuple[Any, ...]]
-"""Shape and type of each input and of each target, None for a None; only steps of one kind run together."""
+_END = object()
+_NOTHING: dict[str, Any] = {}
+_TABLES = ("_parameters", "_buffers", "_modules", *HOOKS)
 
 
 class Deferred:
@@ -136,7 +135,7 @@ class Stacks:
         member = self._member(learner)
         stack = member.stack
         told = flags and not learner.flags.isdisjoint(flags)
-        kind = None if stack is None or told else _kind_of(inputs, targets)
+        kind = None if stack is None or told else kind_of(inputs, targets)
         if stack is None or kind is None:
             return self._alone(member, inputs, targets, flags)
         batch = stack, stack.rule.settings(learner.optimizer), kind
@@ -217,14 +216,14 @@ class Stacks:
         stack, reason = None, ""
         try:
             if member.shares:
-                raise _Alone("it shares parameters with another learner")
+                raise Alone("it shares parameters with another learner")
             if member.moves > RESTLESS:
-                raise _Alone("it changes from step to step")
-            design = _Design.of(learner)
+                raise Alone("it changes from step to step")
+            design = Design.of(learner, LARGE)
             stack = self._stacks.get(design.key)
             if stack is None:
                 stack = self._stacks[design.key] = _Stack(design)
-        except _Alone as told:
+        except Alone as told:
             reason = str(told)
         same = learner.optimizer is member.optimizer and [*map(id, tensors)] == [*map(id, member.tensors)]
         if member.stack is not None and member.row >= 0 and not (same and stack is member.stack):
@@ -241,10 +240,6 @@ class Stacks:
         for tensor in member.tensors:
             if self._owners.get(id(tensor)) is member:
                 del self._owners[id(tensor)]
-
-
-class _Alone(Exception):
-    """Why something cannot be stacked."""
 
 
 class _Member:
@@ -269,7 +264,7 @@ class _Member:
         roots = [self.learner.module, *(loss for loss in self.learner.losses if isinstance(loss, nn.Module))]
         parts = [part.__dict__ for root in roots for part in root.modules()]
         tables = [part[table] for part in parts for table in _TABLES]
-        self.settings = [(part, itemgetter("training", *sorted(part.keys() - _PLUMBING))) for part in parts]
+        self.settings = [(part, itemgetter("training", *sorted(part.keys() - PLUMBING))) for part in parts]
         self.groups = []
         if isinstance(optimizer, torch.optim.Optimizer):
             optimizer._opt_called = True  # else its scheduler, if any, warns that no step has been made
@@ -341,7 +336,7 @@ class _Step(NamedTuple):
 class _Stack:
     """The members of one design. Member ``i`` is row ``i`` of all columns; rows beyond the members are spare."""
 
-    def __init__(self, design: _Design) -> None:
+    def __init__(self, design: Design) -> None:
         self.design = design
         self.rule = design.rule
         self.members: list[_Member] = []
@@ -474,7 +469,7 @@ class _Stack:
             own = dict(zip(design.names, given, strict=True))
             result = functional_call(template, own, tuple(_with_nones(inputs, kind[0])))
             if not all(map(is_, own.values(), given)):
-                raise _Alone("its forward pass replaces a buffer")
+                raise Alone("its forward pass replaces a buffer")
             outputs = outputs_of(result, design.outputs)
             losses = losses_of(outputs, _with_nones(targets, kind[1]), design.losses, design.outputs)
             taught[:] = [slot for slot, loss in enumerate(losses) if loss is not None]
@@ -490,9 +485,9 @@ class _Stack:
             outputs, losses = vmap(one)(values, inputs, _stacked([step.targets for step in steps]))
             gradients = torch.autograd.grad(sum(loss.sum() for loss in losses), trained, allow_unused=True)
         if any(gradient is None for gradient in gradients):
-            raise _Alone("some of its parameters take no part in what it learns")
-        if versions != [value._version for value in values] or _architecture(template) != design.architecture:
-            raise _Alone("its forward pass changes the module")
+            raise Alone("some of its parameters take no part in what it learns")
+        if versions != [value._version for value in values] or architecture_of(template) != design.architecture:
+            raise Alone("its forward pass changes the module")
         told = torch.stack([loss.detach() for loss in losses], 1).tolist()
         if len(taught) < len(design.outputs):
             order = [taught.index(slot) if slot in taught else -1 for slot in range(len(design.outputs))]
@@ -509,208 +504,11 @@ class _Stack:
             unborn = None
             if fresh:
                 flags = [not member.addresses[start] for member in members]
-                unborn = _column(torch.tensor(flags, device=gradient.device), gradient)
+                unborn = torch.tensor(flags, device=gradient.device)
             state, group = parts[start : start + width], settings[design.groups[number]]
             design.rule.step(parts[position], gradient, state, group, unborn)
         for member in fresh:
             self._point(member, [at for at in range(first, len(parts)) if not member.addresses[at]])
-
-
-# ---------------------------------------------------------------- optimizers, for rows
-
-
-class _Rule:
-    """The step of one of torch's optimizers, on rows."""
-
-    names: tuple[str, ...]
-    unsupported: tuple[str, ...] = ("capturable", "differentiable", "amsgrad")
-
-    def settings(self, optimizer: Any) -> tuple[tuple[Any, ...], ...]:
-        """What must be equal for steps to run together: the numbers of each parameter group."""
-        return tuple(map(itemgetter(*self.names), optimizer.param_groups))
-
-    def slots(self, optimizer: Any) -> tuple[str, ...]:
-        """The names of the tensors that the optimizer keeps for each parameter."""
-        raise NotImplementedError
-
-    def step(self, value: Tensor, slope: Tensor, state: list[Tensor], settings: Any, unborn: Tensor | None) -> None:
-        """Update ``value`` and ``state`` in place; ``unborn``: which rows have no state yet (theirs is all zeros)."""
-        raise NotImplementedError
-
-
-class _SGD(_Rule):
-    names = ("lr", "momentum", "dampening", "weight_decay", "nesterov", "maximize")
-
-    def slots(self, optimizer: Any) -> tuple[str, ...]:
-        uses = {group["momentum"] != 0 for group in optimizer.param_groups}
-        if len(uses) > 1:
-            raise _Alone("its optimizer has momentum for some parameters only")
-        return ("momentum_buffer",) if True in uses else ()
-
-    def step(self, value: Tensor, slope: Tensor, state: list[Tensor], settings: Any, unborn: Tensor | None) -> None:
-        rate, momentum, dampening, decay, nesterov, maximize = settings
-        if maximize:
-            slope = -slope
-        if decay:
-            slope = slope.add(value, alpha=decay)
-        for buffer in state:
-            moved = buffer.mul(momentum).add_(slope, alpha=1 - dampening)
-            buffer.copy_(moved if unborn is None else torch.where(unborn, slope, moved))
-            slope = slope.add(buffer, alpha=momentum) if nesterov else buffer
-        value.add_(slope, alpha=-rate)
-
-
-class _Adam(_Rule):
-    names = ("lr", "betas", "eps", "weight_decay", "maximize")
-
-    def __init__(self, decoupled: bool) -> None:
-        self.decoupled = decoupled
-
-    def slots(self, optimizer: Any) -> tuple[str, ...]:
-        groups = optimizer.param_groups
-        if any(group.get("decoupled_weight_decay", self.decoupled) != self.decoupled for group in groups):
-            raise _Alone("its Adam decouples weight decay, as only AdamW does by itself")
-        return "step", "exp_avg", "exp_avg_sq"
-
-    def step(self, value: Tensor, slope: Tensor, state: list[Tensor], settings: Any, unborn: Tensor | None) -> None:
-        rate, (keep, keep_square), eps, decay, maximize = settings
-        steps, mean, square = state
-        if maximize:
-            slope = -slope
-        if decay and self.decoupled:
-            value.mul_(1 - rate * decay)
-        elif decay:
-            slope = slope.add(value, alpha=decay)
-        steps.add_(1)
-        mean.lerp_(slope, 1 - keep)
-        square.mul_(keep_square).addcmul_(slope, slope, value=1 - keep_square)
-        made = steps.double()
-        scale = _column((1 - keep_square**made).sqrt().to(value.dtype), value)
-        rates = _column((rate / (1 - keep**made)).to(value.dtype), value)
-        value.sub_(mean.div(square.sqrt().div_(scale).add_(eps)).mul_(rates))
-
-
-_RULES: dict[type, _Rule] = {
-    torch.optim.SGD: _SGD(),
-    torch.optim.Adam: _Adam(decoupled=False),
-    torch.optim.AdamW: _Adam(decoupled=True),
-}
-
-
-def _column(row_values: Tensor, like: Tensor) -> Tensor:
-    return row_values.reshape(-1, *[1] * (like.dim() - 1))
-
-
-# ---------------------------------------------------------------- what makes learners alike
-
-
-class _Design(NamedTuple):
-    """What the members of a stack have in common."""
-
-    key: Hashable
-    architecture: Hashable
-    names: tuple[str, ...]
-    """Parameters, then buffers."""
-    parameters: int
-    """How many of them are parameters."""
-    trained: tuple[int, ...]
-    """Positions of the parameters that learn."""
-    groups: tuple[int, ...]
-    """The parameter group of each of these."""
-    rule: _Rule
-    slots: tuple[str, ...]
-    losses: tuple[Any, ...]
-    outputs: tuple[str, ...]
-    convolves: bool
-
-    @staticmethod
-    def of(learner: Learner) -> _Design:
-        """The design of a learner.
-
-        Raises:
-            _Alone: it cannot be stacked; the message says why.
-        """
-        module, optimizer = learner.module, learner.optimizer
-        if not learner.flags.isdisjoint(("first", "last")):
-            raise _Alone("its forward pass takes first or last: it remembers")
-        if hasattr(module, "y"):
-            raise _Alone("it has an attribute y: it remembers its last target")
-        rule = _RULES.get(type(optimizer))
-        if rule is None:
-            raise _Alone(f"its optimizer is {type(optimizer).__name__}, not SGD, Adam or AdamW")
-        if any(table for name, table in vars(optimizer).items() if name.endswith("_hooks")):
-            raise _Alone("its optimizer has hooks")
-        if "step" in vars(optimizer) and not hasattr(optimizer.step, "_wrapped_by_lr_sched"):
-            raise _Alone("the step of its optimizer was replaced")
-        for group in optimizer.param_groups:
-            odd = [name for name in rule.unsupported if group.get(name)]
-            if odd or any(isinstance(number, Tensor) for name in rule.names for number in _flat(group[name])):
-                raise _Alone(f"its optimizer uses {odd[0] if odd else 'tensors for settings'}")
-        size = sum(parameter.numel() * parameter.element_size() for parameter in module.parameters())
-        if size > LARGE:
-            raise _Alone(f"its parameters take {size:,} bytes: beyond {LARGE:,} one by one is faster")
-        architecture = _architecture(module)
-        own = dict(module.named_parameters())
-        places = {id(parameter): position for position, parameter in enumerate(own.values())}
-        trained, groups = [], []
-        for number, group in enumerate(optimizer.param_groups):
-            for parameter in group["params"]:
-                if id(parameter) not in places:
-                    raise _Alone("its optimizer has parameters that are not the module's")
-                if parameter.requires_grad:
-                    trained.append(places[id(parameter)])
-                    groups.append(number)
-        names = (*own, *(name for name, _ in module.named_buffers()))
-        slots = rule.slots(optimizer)
-        losses, kinds = zip(*map(_loss_of, learner.losses), strict=True) if learner.losses else ((), ())
-        key = (architecture, tuple(trained), tuple(groups), type(optimizer), slots, kinds, learner.outputs)
-        return _Design(
-            key,
-            architecture,
-            names,
-            len(own),
-            tuple(trained),
-            tuple(groups),
-            rule,
-            slots,
-            losses,
-            learner.outputs,
-            any(isinstance(part, nn.modules.conv._ConvNd) for part in module.modules()),
-        )
-
-    def rows(self, tensors: list[Tensor]) -> list[Tensor]:
-        """Examples of a row of each column: tensors, then optimizer state."""
-        state = [
-            torch.zeros((), device=tensors[position].device) if slot == "step" else tensors[position].detach()
-            for position in self.trained
-            for slot in self.slots
-        ]
-        return [*(tensor.detach() for tensor in tensors), *state]
-
-
-def _architecture(module: nn.Module) -> Hashable:
-    """Classes, layout and settings of a module and its parts, to be compared."""
-    seen: dict[int, int] = {}
-    parts: list[Hashable] = []
-    for path, part in module.named_modules(remove_duplicate=False):
-        if isinstance(part, _RANDOM) and part.training:
-            raise _Alone(f"{path or 'it'} is {type(part).__name__} in training mode")
-        if isinstance(part, torch.jit.ScriptModule) or any(part.__dict__[name] for name in _HOOKS):
-            raise _Alone(f"{path or 'it'} is compiled or has hooks")
-        layout: list[Any] = [path, type(part)]
-        for table in ("_parameters", "_buffers"):
-            for name, tensor in part.__dict__[table].items():
-                if tensor is None:
-                    layout.append((name, None))
-                    continue
-                if type(tensor) not in (Tensor, nn.Parameter) or tensor._backward_hooks:
-                    raise _Alone(f"{path}.{name} is a {type(tensor).__name__} of its own kind, or has hooks")
-                number = seen.setdefault(id(tensor), len(seen))
-                layout.append((name, number, tensor.shape, tensor.dtype, str(tensor.device), tensor.requires_grad))
-        for name in sorted(part.__dict__.keys() - _PLUMBING):
-            layout.append((name, _setting(part.__dict__[name], f"{path}.{name}".lstrip("."))))
-        parts.append(tuple(layout))
-    return tuple(parts)
 
 
 def _copy_of(module: nn.Module) -> nn.Module:
@@ -719,55 +517,6 @@ def _copy_of(module: nn.Module) -> nn.Module:
     own = {id(tensor): tensor.detach().clone() for tensor in tensors}
     own |= {id(old): nn.Parameter(own[id(old)], old.requires_grad) for old in module.parameters()}
     return copy.deepcopy(module, own)
-
-
-def _setting(value: Any, where: str) -> Hashable:
-    """A plain value, to be compared by content; functions and classes are themselves."""
-    kind = type(value)
-    if value is None or isinstance(value, _PLAIN):
-        return kind, repr(value)
-    if isinstance(value, list | tuple):
-        return kind, tuple(_setting(item, where) for item in value)
-    if isinstance(value, dict):
-        return kind, tuple((_setting(key, where), _setting(item, where)) for key, item in value.items())
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return kind, tuple(_setting(getattr(value, field.name), where) for field in dataclasses.fields(value))
-    if isinstance(value, type | types.FunctionType | types.BuiltinFunctionType | types.ModuleType):
-        return value
-    raise _Alone(f"{where} is a {kind.__name__}: only plain settings can be compared")
-
-
-def _loss_of(loss: Any) -> tuple[Any, Hashable]:
-    """A loss for a stack, and its key: modules without tensors are compared by settings, all others by identity."""
-    kind: Hashable = None if loss is None else id(loss)
-    if isinstance(loss, nn.Module) and not any(True for _ in chain(loss.parameters(), loss.buffers())):
-        with contextlib.suppress(_Alone):
-            kind, loss = _architecture(loss), copy.deepcopy(loss)
-    return _columnwise(loss) if is_cross_entropy(loss) else loss, kind
-
-
-def _columnwise(loss: Loss) -> Loss:
-    """The same cross entropy with the classes in columns: along rows of few classes it takes many times as long."""
-
-    def turned(output: Tensor, *target: Tensor) -> Tensor:
-        ids = class_ids(output, *target)
-        if output.dim() == 2 and ids.dim() == 1:
-            return loss(output.t().contiguous()[None], ids[None])
-        return loss(output, ids)
-
-    return turned
-
-
-def _kind_of(inputs: Sequence[Any], targets: Sequence[Any]) -> Kind | None:
-    known: list[Any] = []
-    for value in (*inputs, *targets):
-        if type(value) is Tensor and not value.requires_grad:
-            known.append((value.shape, value.dtype))
-        elif value is None:
-            known.append(None)
-        else:
-            return None
-    return tuple(known[: len(inputs)]), tuple(known[len(inputs) :])
 
 
 def _stacked(values: list[Sequence[Any]]) -> list[Tensor]:
@@ -779,16 +528,3 @@ def _with_nones(tensors: Iterable[Tensor], known: tuple[Any, ...]) -> list[Tenso
     """What :func:`_stacked` left out, put back."""
     given = iter(tensors)
     return [None if one is None else next(given) for one in known]
-
-
-def _flat(value: Any) -> tuple[Any, ...]:
-    return value if isinstance(value, tuple) else (value,)
-
-
-_END = object()
-_NOTHING: dict[str, Any] = {}
-_PLUMBING = nn.Module().__dict__.keys() - {"training"}
-_HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
-_TABLES = ("_parameters", "_buffers", "_modules", *_HOOKS)
-_RANDOM = (nn.modules.dropout._DropoutNd, nn.modules.batchnorm._NormBase)
-_PLAIN = (bool, int, float, complex, str, bytes, range, slice, enum.Enum, torch.dtype, torch.device)

@@ -31,11 +31,8 @@ def decode(data: bytes) -> Body:
 def _with_values(body: Body, convert: Callable[[Any], Any]) -> Body:
     if not isinstance(body, StreamSample):
         return body
-    try:
-        samples = {
-            name: [{**sample, "data": convert(sample["data"])} for sample in given]
-            for name, given in body.samples.items()
-        }
-    except KeyError as error:
-        raise ValueError(f"a sample without {error}") from None
+    samples = {
+        name: [{**sample, "data": convert(sample["data"])} if "data" in sample else sample for sample in given]
+        for name, given in body.samples.items()
+    }
     return StreamSample(body.group, samples)

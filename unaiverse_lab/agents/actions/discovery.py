@@ -25,7 +25,7 @@ class DiscoveryActions(EngagementActions):
             accept_already_connected: count those met before as found.
 
         True when at least one new contact was started (or one met before is accepted). False when there is nobody
-        with that role, or all are met already. Sends a contact to each.
+        with that role, none passes the filter, or all are met already. Sends a contact to each.
 
         Raises:
             WorldError: no such role in this world.
@@ -39,7 +39,10 @@ class DiscoveryActions(EngagementActions):
             chooser = getattr(self, filter_fcn, None)
             if chooser is None:
                 return self.because(f"there is no filter {filter_fcn!r}.{did_you_mean(filter_fcn, dir(self))}")
+            there = bool(peers)
             _, peers = chooser(list(peers), list(peers))
+            if there and not peers:
+                return self.because(f"{filter_fcn} wants nobody with the role {role!r}")
         if not peers:
             return self.because(f"nobody has the role {role!r} yet")
         for peer in peers:
@@ -71,7 +74,7 @@ class DiscoveryActions(EngagementActions):
             engage: they become the engaged agents too.
             handshake_completed: only those met already.
 
-        True when at least one was found. Sends nothing.
+        True when at least one was found. False when there is none. Sends nothing.
 
         Raises:
             WorldError: no such role in this world.
@@ -156,7 +159,7 @@ class DiscoveryActions(EngagementActions):
     async def agents_are_waiting(self) -> bool:
         """Check whether a found peer is in the middle of its handshake.
 
-        True when one is. Sends nothing.
+        True when one is. False when none is. Sends nothing.
         """
         waiting = [peer for peer in self._found_agents if peer in self.contacting]
         return bool(waiting) or self.because("no handshake is under way")

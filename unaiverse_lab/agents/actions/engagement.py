@@ -102,7 +102,8 @@ class EngagementActions(WorkActions):
         Args:
             send_disconnection_too: they shall part, too.
 
-        True when at least one was reached. False when nobody is engaged. Sends one request ``disengage`` to each.
+        True when at least one was reached. False when nobody is engaged, or none could be reached. Sends one request
+        ``disengage`` to each.
         """
         if not self._engaged_agents:
             return self.because("nobody is engaged")
@@ -120,10 +121,12 @@ class EngagementActions(WorkActions):
             disconnect_too: part from it.
             interaction: the request.
 
-        True when it was engaged. Sends nothing but the answer.
+        True when it was engaged. False when nobody asked, or the two are not engaged. Sends nothing but the answer.
         """
-        if interaction is None or interaction.is_system or interaction.requester not in self._engaged_agents:
-            return self.because("it was not engaged")
+        if interaction is None or interaction.is_system:
+            return self.because("nobody asked to disengage")
+        if interaction.requester not in self._engaged_agents:
+            return self.reject(interaction, "we are not engaged")
         self._engaged_agents.discard(interaction.requester)
         self._available = not self._engaged_agents
         if disconnect_too:
@@ -144,6 +147,6 @@ class EngagementActions(WorkActions):
     async def all_engagements_completed(self) -> bool:
         """Check that nobody is left to be engaged.
 
-        True when the found agents are none. Sends nothing.
+        True when the found agents are none. False when some were found. Sends nothing.
         """
         return not self._found_agents or self.because(f"{', '.join(self._found_agents)} were found and not engaged")

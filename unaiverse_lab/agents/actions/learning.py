@@ -28,7 +28,7 @@ class LearningActions(WorkActions):
             interaction: the request being served; its streams are then stdin and stdtar.
 
         True when the step was made (a person has nothing to correct: always True). False when an input or a target is
-        missing. Outputs written for a request reach the requester at the end of the turn.
+        missing. Sends nothing by itself: outputs written for a request reach the requester at the end of the turn.
 
         Raises:
             LabError: the processor cannot learn.
@@ -73,8 +73,9 @@ class LearningActions(WorkActions):
             record_uuid: accepted for compatibility: samples are always those of the interaction.
 
         After the last step the recordings are read-only streams of the group ``recorded<k>`` (k from 1), called
-        ``<name>@recorded<k>``, with tags 0, 1, ...; peers are told.
-        True at each step for which all streams had a sample. False without an interaction, or when one had none.
+        ``<name>@recorded<k>``, with tags 0, 1, ...
+        True when all streams had a sample, at each step. False when there are no streams, or one had none. Sends the
+        new profile to the world and all peers after the last step.
         """
         if interaction is None or not interaction.slots:
             return self.because("there are no streams to record")
@@ -106,7 +107,7 @@ class LearningActions(WorkActions):
             processing_fcn: own method called with ``(peer_id, props, data, data_tag)`` for each new sample.
             data_type: only samples of this type.
 
-        True when there was at least one new sample. Sends nothing.
+        True when there was at least one new sample. False when there was none. Sends nothing.
 
         Raises:
             LabError: there is no such method.
@@ -115,7 +116,9 @@ class LearningActions(WorkActions):
         if processing_fcn is not None and handle is None:
             raise LabError(f"there is no method {processing_fcn!r}.{did_you_mean(processing_fcn, dir(self))}")
         found = False
-        for uuid, peers in [(i.uuid, i.target) for i in (*self.im.sent.values(), *self.recently_done)]:
+        just_done = [*self.recently_done, *self.im.just_completed]
+        asked = [*self.im.sent.values(), *(one for one in just_done if one.side == "sent")]
+        for uuid, peers in [(one.uuid, one.target) for one in asked]:
             for peer in peers:
                 for stream in self.known_streams.get(peer, {}).values():
                     if stream.props.group != "processor" or (data_type and stream.props.data_type != data_type):

@@ -20,7 +20,7 @@ class PlaylistActions(Messaging):
             net_hashes: references of groups or streams, ``peer:name_or_group``.
             repeat: how many times the whole list is repeated.
 
-        True when every reference is known. Sends nothing.
+        True always: what cannot be is an error. Sends nothing.
 
         Raises:
             LabError: an empty list, ``repeat`` < 1, or an unknown reference.
@@ -42,7 +42,7 @@ class PlaylistActions(Messaging):
     async def next_pref_stream(self) -> bool:
         """Go to the next entry of the playlist; after the last comes the first.
 
-        True when there is a playlist. Sends nothing.
+        True when there is a playlist. False when it is empty. Sends nothing.
         """
         if not self._preferred_streams:
             return self.because("the playlist is empty")
@@ -53,7 +53,7 @@ class PlaylistActions(Messaging):
     async def first_pref_stream(self) -> bool:
         """Go back to the first entry of the playlist.
 
-        True when there is a playlist. Sends nothing.
+        True when there is a playlist. False when it is empty. Sends nothing.
         """
         if not self._preferred_streams:
             return self.because("the playlist is empty")
@@ -68,7 +68,7 @@ class PlaylistActions(Messaging):
             what: ``first``, ``last``, ``last_round`` (in the last repetition), ``last_song`` (last of a repetition), or
                 one of these with ``not_`` before it.
 
-        True when the condition holds. Sends nothing.
+        True when the condition holds. False when it does not, or the playlist is empty. Sends nothing.
 
         Raises:
             LabError: an unknown condition.

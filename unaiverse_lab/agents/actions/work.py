@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable, Generator
+from typing import Any, TypeVar
 
 from unaiverse_lab.agents.messaging import Messaging
 from unaiverse_lab.behavior.actions import action
@@ -10,10 +11,19 @@ from unaiverse_lab.core.errors import LabError
 from unaiverse_lab.core.interaction import Interaction
 
 REQUIRE = ("done", "any", "all")
+T = TypeVar("T")
+
+
+class _Stepping:
+    """A long computation under way, kept as the mark of its interaction."""
+
+    def __init__(self, steps: Generator[Any, None, Any], started: float) -> None:
+        self.steps = steps
+        self.started = started
 
 
 class WorkActions(Messaging):
-    """``nop``, ``process``, ``send``, ``all_sent_completed``."""
+    """``nop``, ``show``, ``process``, ``send``, ``all_sent_completed``; and :meth:`stepwise` for long computations."""
 
     @action
     async def nop(self, message: str | None = None) -> bool:
@@ -29,18 +39,35 @@ class WorkActions(Messaging):
         return True
 
     @action
+    async def show(self, interaction: Interaction | None = None) -> bool:
+        """Tell who asked whom for what, and how it ended, as a message of the machine.
+
+        Args:
+            interaction: the request being served, or, as ``callback`` of :meth:`send`, the one that is over.
+
+        Made to be given to ``send`` as ``callback``, or to be overridden.
+        True when there is an interaction to show. False when there is none. Sends nothing.
+        """
+        if interaction is None:
+            return self.because("there is no interaction to show")
+        what = interaction.action_name or "data"
+        whom = f" -> {', '.join(interaction.target)}" if interaction.target else ""
+        how = "".join(f", {part}" for part in (interaction.completion_reason, interaction.detail) if part)
+        self.behav._say(f"{interaction.requester}{whom}: {what}{how}")
+        return True
+
+    @action
     async def process(self, interaction: Interaction | None = None) -> bool:
         """Run the processor once: new values of stdin in, its outputs to stdout.
 
         Args:
             interaction: the request being served; its streams are then stdin, and the outputs are written for it.
 
-        True when the processor ran. False when no input is new, an input is missing, a hook withheld it, or the
-        processor returned another number of values than there are output slots.
-        Sends nothing by itself: outputs written for a request reach the requester at the end of the turn.
+        True when the processor ran. False when no input is new, an input is missing, or a hook withheld it. Sends
+        nothing by itself: outputs written for a request reach the requester at the end of the turn.
 
         Raises:
-            StreamError: an output is not of the declared type.
+            StreamError: an output is missing, or is not of the declared type.
         """
         taken = self.take_inputs()
         if taken is None:
@@ -70,6 +97,49 @@ class WorkActions(Messaging):
 
     def _first_and_last(self) -> tuple[bool, bool]:
         return self.get_action_step() <= 0, self.is_last_action_step()
+
+    def stepwise(
+        self,
+        interaction: Interaction | None,
+        make_gen: Callable[..., Generator[Any, None, T]],
+        *args: Any,
+        retry_timeout: float = 60.0,
+        **kwargs: Any,
+    ) -> tuple[bool, T | None]:
+        """A long computation inside an action, a piece at each tick, so that the world goes on meanwhile.
+
+        Use: ``done, result = self.stepwise(interaction, self.grade, data)``, then ``if not done: return False``.
+
+        Args:
+            interaction: what the action was given; None: everything is computed at once.
+            make_gen: generator function; each ``yield`` ends a piece, what it returns is the result.
+            args, kwargs: its arguments.
+            retry_timeout: seconds it may take.
+
+        Returns:
+            Whether it is done, and the result (None before). Meanwhile the action stays pending.
+
+        Raises:
+            LabError: it takes longer than it may.
+        """
+        under_way = interaction.get_mark() if interaction is not None else None
+        if not isinstance(under_way, _Stepping):
+            under_way = _Stepping(make_gen(*args, **kwargs), self.clock.now)
+        if interaction is not None:
+            interaction.clear_mark()
+            interaction.held = False
+        try:
+            next(under_way.steps)
+            while interaction is None:
+                next(under_way.steps)
+        except StopIteration as end:
+            return True, end.value
+        if self.clock.now - under_way.started >= retry_timeout:
+            raise LabError(f"{make_gen.__name__} takes longer than {retry_timeout:g} s: give it more retry_timeout")
+        interaction.set_mark(under_way)
+        interaction.hold()
+        self.because(f"{make_gen.__name__} is under way")
+        return False, None
 
     def hook_proc_tweak_inputs(self, inputs: list[Any]) -> list[Any] | None:
         """Change what goes into the processor; None withholds it."""
@@ -170,7 +240,8 @@ class WorkActions(Messaging):
         Args:
             action_name: only requests for this action.
 
-        True when no live request (for that action) is left, also when none was ever sent. Sends nothing.
+        True when no live request (for that action) is left, also when none was ever sent. False when one is still open.
+        Sends nothing.
         """
         waiting = [i for i in self.im.sent.values() if action_name is None or i.action_name == action_name]
         if waiting:

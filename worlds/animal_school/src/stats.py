@@ -1,0 +1,7 @@
+"""The animal school keeps the core statistics only."""
+
+from unaiverse_lab import Stats
+
+
+class WStats(Stats):
+    """Nothing beyond what every world counts."""
