@@ -289,3 +289,14 @@ def test_wildcards_of_a_file(tmp_path: Path) -> None:
         "delay is the text 'soon', not a number of seconds."
     ]
     assert checked(tmp_path, behavior, wildcards={"<pause>": 2}) == []
+
+
+def test_the_playlist_and_the_valid_agents_are_no_wildcards_and_engaging_is_a_request() -> None:
+    from unaiverse_lab import Agent, HybridStateMachine
+    from unaiverse_lab.behavior.lint import lint, requested_names
+
+    hsm = HybridStateMachine(Agent(proc=None))
+    hsm.add_transit("a", "b", "send_engage")
+    hsm.add_transit("b", "a", "send", args={"action_name": "learn", "streams": ["<playlist>"], "target": "<valid_cmp>"})
+    assert requested_names([hsm]) == {"engage", "learn"}
+    assert not [finding for finding in lint(hsm.machine) if finding.code == "wildcard"]

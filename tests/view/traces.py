@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from unaiverse_lab.core.records import (
+    Badge,
     BehaviorSet,
     Completed,
     Dropped,
@@ -69,6 +70,7 @@ CHAT: list[Record] = [
     Sent(33, 1.65, "Ada", "u3", ["Ben"], "dance"),
     Requested(34, 1.7, "Ben", "u3", "Ada", "dance", accepted=False, reason="no such action"),
     Sent(35, 1.75, "Ada", "u4", ["Hub"], "broadcast_message"),
+    Badge(39, 1.95, "Ben", "attended", 1.0, "Was there", "Hub"),
     Forced(40, 2.0, "Ben", "set_state", "ready", "init"),
     Dropped(40, 2.0, "Hub", "Eve", "not a member"),
 ]

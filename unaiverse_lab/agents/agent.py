@@ -30,7 +30,9 @@ class Agent(DiscoveryActions, LearningActions, PlaylistActions, PubSubActions, G
         """Called at every tick in a world, before the machine acts; override freely."""
 
     def accept_new_role(self, role: int) -> None:
-        """Take a role: engage nobody any more, install its machine. Override to add streams, calling ``super().accept_new_role(role)`` first.
+        """Take a role: install its machine, engaged with nobody.
+
+        Override it to add streams, calling ``super().accept_new_role(role)`` first.
 
         Args:
             role: its bits.

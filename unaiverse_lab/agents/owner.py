@@ -106,8 +106,7 @@ class StreamOwner:
         Sequences are marked, so that others know they have to be asked for.
         """
         return [
-            {**stream.props.to_dict(), SEQUENCE: isinstance(stream, BufferedStream)}
-            for stream in self._environment()
+            {**stream.props.to_dict(), SEQUENCE: isinstance(stream, BufferedStream)} for stream in self._environment()
         ]
 
     # ------------------------------------------------------------------ sending

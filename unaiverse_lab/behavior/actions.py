@@ -27,10 +27,10 @@ def action(method: F) -> F: ...
 
 
 @overload
-def action(*, outside: bool = False) -> Callable[[F], F]: ...
+def action(*, outside: bool = False, waits: bool | None = None) -> Callable[[F], F]: ...
 
 
-def action(method: F | None = None, *, outside: bool = False) -> F | Callable[[F], F]:
+def action(method: F | None = None, *, outside: bool = False, waits: bool | None = None) -> F | Callable[[F], F]:
     """Mark an ``async def`` method as an action, so that behaviors may name it.
 
     Arguments called ``agent(s)``, ``partner(s)``, ``target(s)`` and ``stream(s)`` may be given by name: they are
@@ -40,16 +40,18 @@ def action(method: F | None = None, *, outside: bool = False) -> F | Callable[[F
         method: the method (when used as ``@action``).
         outside: the method awaits something outside the world (a network reply, ``asyncio.sleep``). It then runs
             on an event loop of its own and the tick waits for it.
+        waits: whether its transitions wait for a request unless ``ready`` is given; default: if it takes
+            ``interaction``.
 
     Raises:
         TypeError: not an ``async def``.
     """
     if method is None:
-        return lambda function: _marked(function, outside)
-    return _marked(method, outside)
+        return lambda function: _marked(function, outside, waits)
+    return _marked(method, outside, waits)
 
 
-def _marked(method: F, outside: bool) -> F:
+def _marked(method: F, outside: bool, waits: bool | None) -> F:
     if not inspect.iscoroutinefunction(method):
         name = getattr(method, "__qualname__", repr(method))
         raise TypeError(f"an action is an 'async def' method: write 'async def {name.rsplit('.', 1)[-1]}(self, ...)'")
@@ -58,6 +60,7 @@ def _marked(method: F, outside: bool) -> F:
         marked = _resolving(method)
     marked._is_action = True
     marked._outside = outside
+    marked._waits = waits
     return marked  # type: ignore[no-any-return]
 
 
@@ -83,7 +86,7 @@ def _resolving(method: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable
 class ActionSpec:
     """What the signature of an action says: parameters in order, defaults, what it must be given."""
 
-    __slots__ = ("allowed", "defaults", "name", "outside", "own", "params", "required", "takes_interaction")
+    __slots__ = ("allowed", "defaults", "name", "outside", "own", "params", "required", "takes_interaction", "waits")
 
     def __init__(self, name: str, function: Callable[..., Any]) -> None:
         self.name = name
@@ -108,6 +111,8 @@ class ActionSpec:
                 self.required.append(parameter.name)
             else:
                 self.defaults[parameter.name] = parameter.default
+        waits = getattr(function, "_waits", None)
+        self.waits: bool = self.takes_interaction if waits is None else waits
         self.own = frozenset(self.params)
         self.allowed = self.own | FIELD_NAMES
 

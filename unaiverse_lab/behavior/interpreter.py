@@ -6,10 +6,9 @@ methods named by the machine and its :class:`~unaiverse_lab.behavior.surrounding
 
 from __future__ import annotations
 
-import copy
 from typing import Any
 
-from unaiverse_lab.behavior.model import Call, State, Transition, substitute
+from unaiverse_lab.behavior.model import Call, State, Transition, copied, substitute
 from unaiverse_lab.behavior.policy import Candidate, FilterFunction, policy_default
 from unaiverse_lab.behavior.requests import Refused
 from unaiverse_lab.behavior.runstate import AGAIN, DONE, FAILED, Run, RunState, returned_nothing
@@ -267,7 +266,7 @@ class Interpreter(RunState):
         return True
 
     def _own_interaction(self, call: Call) -> Interaction:
-        fields = copy.deepcopy(call.fields)
+        fields = copied(call.fields)
         return Interaction(
             call.name,
             num_steps=fields.get("num_steps", -1),
@@ -361,7 +360,7 @@ class Interpreter(RunState):
     async def _call(self, call: Call, interaction: Interaction) -> Any:
         spec = call.spec
         assert spec is not None
-        kwargs = copy.deepcopy(call.given)
+        kwargs = copied(call.given)
         if not interaction.is_system:
             asked = substitute(interaction.action_kwargs, self.wildcards)
             kwargs = {**{name: value for name, value in asked.items() if name in spec.params}, **kwargs}

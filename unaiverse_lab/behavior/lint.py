@@ -130,8 +130,15 @@ def lint_file(
     return _sorted([*findings, *_reordered(data, machine)])
 
 
+IMPLIED = {"send_engage": "engage", "send_disengage": "disengage", "send_subscribe": "subscribe"}
+"""Built-in actions that request another one of their targets."""
+
+RUN_TIME_REFERENCES = ("<playlist>", "<valid_cmp>")
+"""They look like wildcards, and are understood by the actions that take them."""
+
+
 def requested_names(machines: Iterable[Machine | Interpreter]) -> set[str] | None:
-    """The names of the actions that machines request: the ``action_name`` of their ``send`` actions.
+    """The names of the actions that machines request: by ``send``, ``send_engage``, ``send_disengage``, ...
 
     A ``send`` without ``action_name`` only pushes data and requests nothing. Requests made from Python code
     are not seen: add their names to the set.
@@ -143,7 +150,7 @@ def requested_names(machines: Iterable[Machine | Interpreter]) -> set[str] | Non
     for machine in machines:
         data = machine.machine if isinstance(machine, Interpreter) else machine
         for call in data.calls():
-            name = call.args.get("action_name") if call.name == "send" else None
+            name = call.args.get("action_name") if call.name == "send" else IMPLIED.get(call.name)
             if name is None:
                 continue
             if not isinstance(name, str) or _WILDCARD.search(name):
@@ -208,7 +215,7 @@ def _transition(source: str, edge: reading.EdgeData, teleport: bool, agent: Any,
     ready = on.ready
     if ready is None:
         spec = _spec(agent, on.action, decorated_only)
-        ready = spec is None or not spec.takes_interaction
+        ready = spec is None or not spec.waits
     return Transition(
         source,
         edge.goto,
@@ -349,7 +356,9 @@ def _open_wildcards(value: Any) -> list[str]:
     return [
         found
         for found in dict.fromkeys(_WILDCARD.findall(value))
-        if found not in WILDCARDS and (found == value or not _HTML.fullmatch(found))
+        if found not in WILDCARDS
+        and found not in RUN_TIME_REFERENCES
+        and (found == value or not _HTML.fullmatch(found))
     ]
 
 
@@ -418,6 +427,12 @@ def _never_requested(machine: Machine, requestable: set[str] | None) -> Iterator
             )
 
 
+def _takes_ticks(edge: Transition) -> bool:
+    """Whether its action cannot succeed in the tick it begins in: it waits for an answer, or has several steps."""
+    waits = edge.name == "send_engage" or (edge.name == "send" and bool(edge.args.get("wait_completion")))
+    return waits or edge.fields.get("num_steps", 1) not in (1, -1)
+
+
 def _endless_chains(machine: Machine) -> Iterator[Finding]:
     """Cycles of non-blocking states that one tick could follow for ever."""
 
@@ -427,7 +442,9 @@ def _endless_chains(machine: Machine) -> Iterator[Finding]:
 
     following = {
         name: [
-            edge for edge in machine.edges_from(name) if edge.ready and not _is_delayed(edge) and passes(edge.target)
+            edge
+            for edge in machine.edges_from(name)
+            if edge.ready and not _is_delayed(edge) and not _takes_ticks(edge) and passes(edge.target)
         ]
         for name in machine.states
         if passes(name)

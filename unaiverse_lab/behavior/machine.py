@@ -198,7 +198,7 @@ class HybridStateMachine(ControlledMachine):
         if ready is not None:
             edge.ready = ready
         elif not avoid_changing_ready:
-            edge.ready = not edge.spec.takes_interaction
+            edge.ready = not edge.spec.waits
         for known in self.machine.transitions.get(from_state, {}).get(to_state, ()):
             if known.equals(edge):
                 raise BehaviorError(f"the transition by {action!r} with these arguments is there already", where=place)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable, Iterator
 from typing import Any, TypeVar
 
 from unaiverse_lab.behavior.actions import ActionSpec
 
 Times = float | str
+_IMMUTABLE = frozenset({str, int, float, bool, type(None)})
 WILDCARDS = ("<world>", "<agent>", "<partner>", "<role>")
 
 
@@ -361,6 +363,16 @@ def _copy_call(call: Call, twin: C) -> C:
     if resolved is call.args:
         twin._raw["args"] = (raw, twin.args)
     return twin
+
+
+def copied(value: Any) -> Any:
+    """A deep copy of an argument value, quick for what JSON has."""
+    kind = type(value)
+    if kind is dict:
+        return {key: copied(item) for key, item in value.items()}
+    if kind is list:
+        return [copied(item) for item in value]
+    return value if kind in _IMMUTABLE else copy.deepcopy(value)
 
 
 def substitute(value: Any, wildcards: dict[str, Any]) -> Any:

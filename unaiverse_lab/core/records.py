@@ -127,13 +127,14 @@ class RoleSet(Record, tag="role"):
 class Badge(Record, tag="badge"):
     """The world awarded a badge to ``node``, or refused to, with the ``reason``.
 
-    ``by`` is the member that suggested it; None: the world decided on its own.
+    ``by`` is the member that suggested it; None: the world decided on its own. A refused ``score`` that is no number
+    is None.
     """
 
     kind: ClassVar[str] = "badge"
 
     badge_type: str
-    score: float
+    score: float | None
     description: str = ""
     by: str | None = None
     awarded: bool = True

@@ -535,7 +535,9 @@ class DataProps:
                 return "; ".join(self._meant(labels, row) for row in value.tolist())
         if ignore_raw_tensors:
             return None
-        numbers = ", ".join(f"{number:.4g}" for number in value.flatten()[:TEXT_LIMIT].tolist())
+        flat = value.flatten()
+        few = flat if flat.numel() <= TEXT_LIMIT else flat[:TEXT_LIMIT]
+        numbers = ", ".join(f"{number:.4g}" for number in few.tolist())
         text = f"tensor{tuple(value.shape)} {numbers}"
         return text if len(text) <= TEXT_LIMIT else text[: TEXT_LIMIT - 1] + "…"
 

@@ -264,7 +264,9 @@ class _Member:
         roots = [self.learner.module, *(loss for loss in self.learner.losses if isinstance(loss, nn.Module))]
         parts = [part.__dict__ for root in roots for part in root.modules()]
         tables = [part[table] for part in parts for table in _TABLES]
-        self.settings = [(part, itemgetter("training", *sorted(part.keys() - PLUMBING))) for part in parts]
+        remembers = not self.learner.flags.isdisjoint(("first", "last"))  # stays alone, whatever its settings are
+        watched = [] if remembers else parts
+        self.settings = [(part, itemgetter("training", *sorted(part.keys() - PLUMBING))) for part in watched]
         self.groups = []
         if isinstance(optimizer, torch.optim.Optimizer):
             optimizer._opt_called = True  # else its scheduler, if any, warns that no step has been made

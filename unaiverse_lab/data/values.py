@@ -6,6 +6,7 @@ torch and Pillow are imported only where a value of theirs has to be made.
 
 from __future__ import annotations
 
+import functools
 import importlib
 import io
 import math
@@ -139,12 +140,13 @@ def _fit(props: DataProps, value: Any) -> Any:
     labels, places, shape = props.tensor_labels, props.label_positions, props.tensor_shape or ()
     if places is not None and value.ndim == 2 and value.shape[1] == len(places):
         merged = value.new_zeros((value.shape[0], len(labels or ())))
-        merged[:, list(places)] = value
-        value = merged
-    fits = (
-        str(value.dtype) == props.tensor_dtype
-        and value.ndim == len(shape)
-        and all(size is None or size == given for size, given in zip(shape, value.shape, strict=True))
+        value = merged.index_copy_(1, _columns(places, value.device), value)
+    fits = str(value.dtype) == props.tensor_dtype and (
+        value.shape == shape
+        or (
+            value.ndim == len(shape)
+            and all(size is None or size == given for size, given in zip(shape, value.shape, strict=True))
+        )
     )
     if not fits:
         expected = ", ".join("any" if size is None else str(size) for size in shape)
@@ -157,6 +159,11 @@ def _fit(props: DataProps, value: Any) -> Any:
     elif labels is not None and value.shape[1] != len(labels):
         raise StreamError(f"stream {props.name!r} has {len(labels)} labels, not {value.shape[1]} components")
     return value
+
+
+@functools.cache
+def _columns(places: tuple[int, ...], device: Any) -> Any:
+    return optional("torch").tensor(places, device=device)
 
 
 def _can_travel(value: Any) -> bool:

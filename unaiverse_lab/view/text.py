@@ -178,7 +178,8 @@ def _(record: RoleSet) -> str:
 
 @sentence.register
 def _(record: Badge) -> str:
-    badge = f"the badge {record.badge_type!r} (score {record.score:g})"
+    score = "" if record.score is None else f" (score {record.score:g})"
+    badge = f"the badge {record.badge_type!r}{score}"
     by = f", as {record.by} suggested" if record.by else ""
     if not record.awarded:
         return _said(record, f"was refused {badge}{by}{_because(record.reason)}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
+from math import isfinite
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -443,9 +444,8 @@ class World(StreamOwner):
             else:
                 member = self.all_agents.get(one.peer_id)
                 name = one.peer_id if member is None else member.name
-                self._badge(
-                    name, one.badge_type, one.score, one.badge_description, sender, awarded=False, reason=why
-                )
+                score = one.score if isfinite(one.score) else None
+                self._badge(name, str(one.badge_type), score, one.badge_description, sender, awarded=False, reason=why)
 
     def decide_role(self, suggested_by: str, peer_id: str, role: str) -> bool:
         """Whether to follow a master's suggestion; override it: the world has the last word."""

@@ -15,7 +15,7 @@ ENGAGE_TIMEOUT = 10.0
 class EngagementActions(WorkActions):
     """``send_engage``, ``engage``, ``send_disengage``, ``disengage``, ``disengage_all``, ..."""
 
-    @action
+    @action(waits=False)
     async def send_engage(self, interaction: Interaction | None = None) -> bool:
         """Ask the found agents to engage, and engage those that accept.
 

@@ -33,7 +33,10 @@ def attraction(answers: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
 
 
 class SmallCNN(nn.Module):
-    """A plain convolutional network: all its weights serve all classes, so the last lesson overwrites the others."""
+    """A plain convolutional network: all its weights serve all classes, so the last lesson overwrites the others.
+
+    Untaught, it has no opinion (all answers are 0.5).
+    """
 
     def __init__(self, classes: int = 3, seed: int = 42):
         super().__init__()
@@ -51,6 +54,8 @@ class SmallCNN(nn.Module):
                 nn.Linear(64, classes),
                 nn.Sigmoid(),
             )
+        nn.init.zeros_(self.layers[-2].weight)
+        nn.init.zeros_(self.layers[-2].bias)
 
     def forward(self, picture: torch.Tensor) -> torch.Tensor:
         return self.layers(picture)

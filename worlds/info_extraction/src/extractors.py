@@ -1,4 +1,4 @@
-"""Extractors without a model: small stand-ins for a classifier, a captioner and a detector, with the same kinds of slots.
+"""Extractors without a model: stand-ins for a classifier, a captioner and a detector, with the same kinds of slots.
 
 Put a real one in their place: anything that takes a picture and returns one value per output slot will do.
 """
@@ -113,9 +113,11 @@ class ShapeCaptioner:
             return "Nothing stands out."
         kind, _, (left, top, right, bottom), _ = blobs[0]
         what = f"one {kind}" if len(blobs) == 1 else f"{len(blobs)} shapes, the largest a {kind}"
-        form = "wide" if right - left > 1.5 * (bottom - top) else "tall" if bottom - top > 1.5 * (right - left) else "even"
+        width, height = right - left, bottom - top
+        form = "wide" if width > 1.5 * height else "tall" if height > 1.5 * width else "even"
         covered = round(100 * sum(blob.area for blob in blobs) / (picture.width * picture.height))
-        return f"On {nearest_colour(picture.convert('RGB').getpixel((0, 0)))}: {what} ({form}), {covered}% of the picture."
+        ground = nearest_colour(picture.convert("RGB").getpixel((0, 0)))
+        return f"On {ground}: {what} ({form}), {covered}% of the picture."
 
 
 class BlobCounter:

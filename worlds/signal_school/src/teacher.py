@@ -21,6 +21,4 @@ class WAgent(Agent):
             signal = getattr(library, name)
             self.add_stream(Stream.create(group=name, name="signal", stream=signal()))
             self.add_stream(Stream.create(group=name, name="descriptor", stream=AllHotLabelStream(signal.FEATURES)))
-        if self.merge_flat_stream_labels:
-            library.merge_flat_stream_labels(self.owned_streams.values())
         self.update_streams_in_profile()
