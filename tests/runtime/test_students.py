@@ -42,7 +42,9 @@ class School(World):
         teacher.add_transit("met", "done", action="send", args={**args, "require": "any"}, ready=True)
         student = HybridStateMachine(Student(proc=None))
         student.add_transit("ready", "ready", action="learn")
-        super().__init__(roles={"teacher": Teacher, "student": Student}, behaviors={"teacher": teacher, "student": student})
+        super().__init__(
+            roles={"teacher": Teacher, "student": Student}, behaviors={"teacher": teacher, "student": student}
+        )
 
     def assign_role(self, profile: NodeProfile, is_world_master: bool) -> str:
         return "teacher" if is_world_master else "student"
