@@ -9,8 +9,10 @@ import pytest
 
 from unaiverse_lab.behavior import HybridStateMachine, action
 from unaiverse_lab.behavior.actions import action_names, spec_of
+from unaiverse_lab.behavior.surroundings import Surroundings
 from unaiverse_lab.core.drive import drive
 from unaiverse_lab.core.errors import BehaviorError
+from unaiverse_lab.core.interaction import Interaction
 
 from .stage import Actor, Stage, machine, request
 
@@ -103,9 +105,15 @@ def test_a_faulty_action_is_tried_again_within_its_retry_timeout() -> None:
 
 
 def test_a_fault_serving_a_request_tells_the_surroundings() -> None:
-    stage = trying("raises")
     told: list[str] = []
-    stage.hsm.surroundings.raised = lambda asked, detail: told.append(detail)  # type: ignore[method-assign]
+
+    class Listening(Surroundings):
+        def raised(self, interaction: Interaction, detail: str) -> None:
+            told.append(detail)
+
+    stage = trying("raises")
+    around = stage.hsm.surroundings
+    stage.hsm.surroundings = Listening(around.clock, around.record, around.name)
     stage.hsm.request_action(request("raises"))
     stage.tick()
     assert told == ["KeyError: 'key'"]

@@ -41,6 +41,11 @@ class Performer(Protocol):
 class AgentSurroundings(Surroundings):
     """Ties a machine to the agent it drives. Before the agent has a node, it is on its own."""
 
+    __slots__ = (
+        "_link",
+        "agent",
+    )
+
     def __init__(self, agent: Performer) -> None:
         super().__init__()
         self.agent = agent

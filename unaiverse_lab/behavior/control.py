@@ -17,6 +17,8 @@ from unaiverse_lab.core.records import Forced, Moved
 class ControlledMachine(Interpreter):
     """An interpreter with a steering wheel and gauges."""
 
+    __slots__ = ()
+
     # ------------------------------------------------------------------ what worlds read
 
     @property

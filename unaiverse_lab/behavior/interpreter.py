@@ -22,6 +22,8 @@ NEVER = float("inf")
 class Interpreter(RunState):
     """Runs a :class:`~unaiverse_lab.behavior.model.Machine` on an agent, one tick at a time."""
 
+    __slots__ = ()
+
     # ------------------------------------------------------------------ one tick
 
     async def act(self) -> bool:

@@ -41,6 +41,8 @@ class HybridStateMachine(ControlledMachine):
     The idea and the names are those of UNaIVERSE's state machines (behaviors bound to agents, requests from peers).
     """
 
+    __slots__ = ("__dict__", "_quiet", "strict")
+
     def __init__(
         self,
         agent: Any,
@@ -56,6 +58,7 @@ class HybridStateMachine(ControlledMachine):
         around = surroundings or getattr(agent, "surroundings", None) or Surroundings()
         super().__init__(agent, around, decorated_only)
         self.strict = strict
+        self._quiet: tuple[dict[str, bool], list[tuple[Any, str | None]]] | None = None
         self.policy = policy
         self.wildcards = wildcards if wildcards is not None else {}
         for key in WILDCARDS:
@@ -434,8 +437,6 @@ class HybridStateMachine(ControlledMachine):
             self._set_options(options)
             for item, msg in messages:
                 item.msg = msg
-
-    _quiet: tuple[dict[str, bool], list[tuple[Any, str | None]]] | None = None
 
     def _options(self) -> dict[str, bool]:
         return {

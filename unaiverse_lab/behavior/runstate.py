@@ -61,6 +61,38 @@ class RunState:
     being left.
     """
 
+    __slots__ = (
+        "_announced",
+        "_entered_at",
+        "_in_state",
+        "_last_completed",
+        "_left_behind",
+        "_origin",
+        "_requests",
+        "_run",
+        "_simple",
+        "_welcomed",
+        "agent",
+        "checked",
+        "decorated_only",
+        "enabled",
+        "limbo_state",
+        "machine",
+        "max_transitions",
+        "policy",
+        "policy_filter",
+        "policy_filter_opts",
+        "prev_state",
+        "reason",
+        "shared",
+        "show_action_completion",
+        "show_action_request_info",
+        "show_blocking_states",
+        "state",
+        "surroundings",
+        "wildcards",
+    )
+
     def __init__(self, agent: Any, surroundings: Surroundings, decorated_only: bool = True) -> None:
         self.agent = agent
         self.surroundings = surroundings

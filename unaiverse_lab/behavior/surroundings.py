@@ -20,6 +20,13 @@ class Surroundings:
         name: name written into the records.
     """
 
+    __slots__ = (
+        "clock",
+        "name",
+        "record",
+        "records",
+    )
+
     def __init__(
         self,
         clock: Clock | None = None,

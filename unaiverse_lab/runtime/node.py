@@ -100,6 +100,32 @@ class Node:
         WorldError: neither an agent nor a world, or no name.
     """
 
+    __slots__ = (
+        "__dict__",
+        "agent",
+        "chores",
+        "clock",
+        "clock_delta",
+        "dropped",
+        "hosted",
+        "inbox",
+        "join_options",
+        "name",
+        "next_tick",
+        "node_id",
+        "order",
+        "peer_id",
+        "planned_tick",
+        "profile",
+        "record",
+        "run_hook",
+        "seed",
+        "state",
+        "synchronizer",
+        "why_refused",
+        "world",
+    )
+
     def __init__(
         self,
         hosted: Agent | World,
