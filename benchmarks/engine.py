@@ -16,6 +16,7 @@ from unaiverse_lab.core.records import Moved
 RING = {"a": "b", "b": "c", "c": "a"}
 DELTA = 0.04
 SMALL_CROWD = 1_000
+GROWTH = 3.0
 SETUP_GROWTH = 3.0
 JOINED = 3
 """Ticks after which a whole crowd that was added at once is in its machines: asked, admitted, first move."""
@@ -176,7 +177,7 @@ def growth(quick: bool) -> list[Result]:
     for size in sizes:
         results.append(Result(f"{size:,} agents: a transition", each[size] * 1e9, "ns"))
         if size != 100:
-            results.append(at_most(f"{size:,} agents: against 100", each[size] / each[100], "x", 5.0))
+            results.append(at_most(f"{size:,} agents: against 100", each[size] / each[100], "x", GROWTH))
     for size in sizes[2:]:
         results.append(Result(f"{size:,} agents: to set one up (add, join)", setup[size] * 1e6, "us"))
         if size > SMALL_CROWD:

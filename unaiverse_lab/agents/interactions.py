@@ -39,6 +39,8 @@ class InteractionManager:
     ``sent`` and ``received`` map uuid -> interaction while it lives; ``just_completed`` holds what ended in this tick.
     """
 
+    __slots__ = ("just_completed", "max_interactions", "owner", "received", "sent")
+
     def __init__(self, owner: Owner, max_interactions: int = MAX_INTERACTIONS) -> None:
         self.owner = owner
         self.max_interactions = max_interactions

@@ -262,6 +262,8 @@ class StreamProxy:
     Keys are stream names, user hashes (``peer:name``) or positions.
     """
 
+    __slots__ = ("_streams", "enabled", "label", "uuid")
+
     def __init__(self, label: str) -> None:
         self.label = label
         self.uuid: str | None = SYSTEM_UUID
