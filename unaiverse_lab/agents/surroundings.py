@@ -75,6 +75,11 @@ class AgentSurroundings(Surroundings):
         """Only a request that merely expired is still worth finishing."""
         return interaction.completion_reason == CompletionReason.TIMEOUT
 
+    def is_answered(self, interaction: Interaction) -> bool:
+        """Whether the request that the action made, and marked, is over."""
+        asked = interaction.get_mark()
+        return not isinstance(asked, Interaction) or asked.is_completed
+
     def start(self, interaction: Interaction) -> None:
         """Attach a run of the machine's own to its streams, from their beginning."""
         self.agent.attach(interaction)

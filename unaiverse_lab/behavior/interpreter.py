@@ -146,9 +146,14 @@ class Interpreter(RunState):
         """When the machine could next do something: a time, 0 for the next tick, infinity if only when woken."""
         if not self.enabled:
             return NEVER
-        name = self.state
-        if self._run is not None or name is None or any(edge.source == name for edge in self._requests):
-            return 0.0 if self._run is not None or name is not None else NEVER
+        run, name = self._run, self.state
+        if run is not None:
+            holds = run.interaction is not None and run.interaction.held
+            return NEVER if holds and not self.surroundings.is_answered(run.interaction) else 0.0  # type: ignore[arg-type]
+        if name is None:
+            return NEVER
+        if any(edge.source == name for edge in self._requests):
+            return 0.0
         state = self.machine.states[name]
         entered = self._entered_at
         if entered is None or state.action is not None:
@@ -284,6 +289,8 @@ class Interpreter(RunState):
         """Get ready to call the action; a status when it is not to be called."""
         edge, interaction = run.edge, run.interaction
         multi = False
+        if interaction is not None and interaction.held and not self.surroundings.is_answered(interaction):
+            return AGAIN
         if interaction is not None:
             multi = interaction.num_steps > 1
             if not interaction.is_completed:

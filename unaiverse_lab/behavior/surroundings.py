@@ -46,6 +46,10 @@ class Surroundings:
         """Whether to go on with a run whose request ended meanwhile."""
         return True
 
+    def is_answered(self, interaction: Interaction) -> bool:
+        """Whether what an action holds on for (:meth:`Interaction.hold`) has come."""
+        return True
+
     def start(self, interaction: Interaction) -> None:
         """The machine begins a run of its own that uses streams.
 

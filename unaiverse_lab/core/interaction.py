@@ -189,7 +189,10 @@ class Interaction:
         self.mark = None
 
     def hold(self) -> None:
-        """Keep the action pending: a false result now means "wait", and no retry timeout runs meanwhile."""
+        """Keep the action pending: a false result now means "wait", and no retry timeout runs meanwhile.
+
+        An action that waits for a request of its own marks it (:meth:`set_mark`): it is called again when that is over.
+        """
         self.held = True
 
     def to_dict(self) -> dict[str, Any]:
