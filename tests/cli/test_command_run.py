@@ -138,7 +138,7 @@ def test_a_refused_join_is_told(tmp_path: Path) -> None:
 def test_ctrl_c_stops_after_the_tick_and_says_where(tmp_path: Path) -> None:
     out = tmp_path / "out.jsonl"
     with subprocess.Popen(
-        command("run", "chat", "--trace", out),
+        command("run", "chat", "--ticks", "10000000", "--trace", out),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
