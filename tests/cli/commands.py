@@ -15,7 +15,7 @@ ROOT = Path(unaiverse_lab.__file__).parents[1]
 
 
 def command(*arguments: object) -> list[str]:
-    return [sys.executable, "-m", "unaiverse_lab.cli", *map(str, arguments)]
+    return [sys.executable, "-m", "unaiverse_lab", *map(str, arguments)]
 
 
 def environment(**values: str) -> dict[str, str]:

@@ -53,7 +53,7 @@ class Told:
 
     def __init__(self, world: str | Path, *options: str) -> None:
         done = subprocess.run(
-            [sys.executable, "-m", "unaiverse_lab.cli", "run", str(world), *options],
+            [sys.executable, "-m", "unaiverse_lab", "run", str(world), *options],
             capture_output=True,
             text=True,
             encoding="utf-8",
