@@ -6,15 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+from PIL import Image
 from runtime.rooms import Completed, Dropped, Fault, Tried, ends, machine, records, room
 
-torch = pytest.importorskip("torch")
-
-from unaiverse_lab import Agent, Session, Stream, StreamType  # noqa: E402
-from unaiverse_lab.core.envelope import StreamSample, SupplyEnded  # noqa: E402
-from unaiverse_lab.core.records import Pushed  # noqa: E402
-from unaiverse_lab.data.library import Source  # noqa: E402
-from unaiverse_lab.data.sequences import BufferedStream  # noqa: E402
+from unaiverse_lab import Agent, Session, Stream, StreamType
+from unaiverse_lab.core.envelope import StreamSample, SupplyEnded
+from unaiverse_lab.core.records import Pushed
+from unaiverse_lab.data.library import ImageFileStream, Source
+from unaiverse_lab.data.sequences import BufferedStream
 
 PAIR = {"data_type": "tensor", "tensor_shape": (1, 2), "tensor_dtype": torch.float32}
 GOOD = torch.zeros(1, 2)
@@ -128,10 +128,8 @@ def test_an_empty_sequence_is_an_error_not_a_long_wait() -> None:
 
 
 def test_a_missing_file_is_an_error(tmp_path: Path) -> None:
-    library = pytest.importorskip("unaiverse_lab.data.library")
-    image = pytest.importorskip("PIL.Image")
-    image.new("RGB", (4, 4)).save(tmp_path / "a.png")
-    album = library.ImageFileStream(tmp_path, ["a.png"], name="tape")
+    Image.new("RGB", (4, 4)).save(tmp_path / "a.png")
+    album = ImageFileStream(tmp_path, ["a.png"], name="tape")
     (tmp_path / "a.png").write_text("no picture")
     session = pair(album, slot="img")
     reason, why = ask(session)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+import torch
 from runtime.rooms import Completed, Fault, Moved, Tried, ends, machine, moves, records, room
 
 import unaiverse_lab
@@ -534,7 +535,6 @@ def test_outside_a_machine_a_long_computation_is_made_at_once() -> None:
 
 def pupil(loss: str) -> tuple[Session, bool]:
     """A lesson of pictures of four numbers and classes out of three; and whether anything was learned."""
-    torch = pytest.importorskip("torch")
     hsm = machine(Partner)
     hsm.add_transit("ready", "ready", action="learn")
     session = Session(room(actor=machine(Actor), partner=hsm), delta=0.1)

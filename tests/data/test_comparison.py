@@ -6,16 +6,12 @@ import math
 from typing import Any
 
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from unaiverse_lab.core.errors import StreamError
 from unaiverse_lab.data.comparison import compare
-
-
-@pytest.fixture
-def torch() -> Any:
-    return pytest.importorskip("torch")
 
 
 def tagged(*values: Any, start: int = 0) -> list[tuple[int, Any]]:
@@ -73,13 +69,13 @@ def test_a_reference_is_its_own_perfect_answer(samples: list[tuple[int, str]], r
 # ------------------------------------------------------------------ scores
 
 
-def test_mean_squared_error(torch: Any) -> None:
+def test_mean_squared_error() -> None:
     reference = tagged(torch.tensor([[1.0, 2.0]]), torch.tensor([[0.0, 0.0]]))
     answer = tagged(torch.tensor([[1.0, 0.0]]), torch.tensor([[0.0, 0.0]]))
     assert compare(reference, answer, "mse", 2).error == 1.0
 
 
-def test_a_missing_answer_costs_what_silence_is_worth(torch: Any) -> None:
+def test_a_missing_answer_costs_what_silence_is_worth() -> None:
     """However small the error so far, and also if it is the first one that is lost."""
     reference = tagged(*(torch.tensor([[2.0]]) for _ in range(4)))
     for lost in range(4):
@@ -87,7 +83,7 @@ def test_a_missing_answer_costs_what_silence_is_worth(torch: Any) -> None:
         assert compare(reference, answer, "mse", 4).error == 1.0
 
 
-def test_silence_is_no_perfect_mark(torch: Any) -> None:
+def test_silence_is_no_perfect_mark() -> None:
     reference = tagged(*(torch.tensor([[0.01]]) for _ in range(4)))
     assert compare(reference, reference[:2], "mse", 4).error == pytest.approx(0.00005)
     result = compare(reference, reference[:1], "mse", 4)
@@ -96,7 +92,7 @@ def test_silence_is_no_perfect_mark(torch: Any) -> None:
     assert compare(reference, [], "max", 4).error == 1
 
 
-def test_the_largest_component_row_by_row(torch: Any) -> None:
+def test_the_largest_component_row_by_row() -> None:
     reference, answer = torch.eye(4), torch.eye(4)
     answer[0] = torch.tensor([0.0, 9.0, 0.0, 0.0])
     assert compare(tagged(reference), tagged(answer), "max", 1).error == 0.25
@@ -104,19 +100,19 @@ def test_the_largest_component_row_by_row(torch: Any) -> None:
     assert compare(tagged(flat), tagged(2 * flat), "max", 1).error == 0
 
 
-def test_sides_of_a_threshold(torch: Any) -> None:
+def test_sides_of_a_threshold() -> None:
     reference, answer = torch.tensor([[0.0, 1.0, 0.5, 0.4]]), torch.tensor([[0.6, 0.9, 0.5, 0.0]])
     assert compare(tagged(reference), tagged(answer), "geq0.5", 1).error == 0.25
 
 
 @pytest.mark.parametrize("how", ["mse", "max", "geq0.5"])
-def test_integers_are_compared_entry_by_entry(torch: Any, how: str) -> None:
+def test_integers_are_compared_entry_by_entry(how: str) -> None:
     reference, answer = torch.tensor([1, 2, 3, 4]), torch.tensor([1, 2, 3, 9])
     assert compare(tagged(reference), tagged(answer), how, 1).error == 0.25
 
 
 @pytest.mark.parametrize("how", ["mse", "max", "geq0.5"])
-def test_shapes_that_differ_and_nan(torch: Any, how: str) -> None:
+def test_shapes_that_differ_and_nan(how: str) -> None:
     reference = torch.tensor([[0.0, 0.0]])
     assert compare(tagged(reference), tagged(torch.zeros(1, 3)), how, 1).error == 1
     nan = compare(tagged(reference), tagged(torch.tensor([[math.nan, 0.0]])), how, 1).error
@@ -139,7 +135,7 @@ def test_too_short_a_reference() -> None:
         compare(tagged("a"), tagged("a"), "max", 0)
 
 
-def test_what_cannot_be_compared(torch: Any) -> None:
+def test_what_cannot_be_compared() -> None:
     for reference, answer in (("a", torch.zeros(1)), (torch.zeros(1), "a"), (b"a", b"a"), (None, "a")):
         with pytest.raises(StreamError, match="texts and tensors can be compared, not"):
             compare(tagged(reference), tagged(answer), "max", 1)

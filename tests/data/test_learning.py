@@ -5,14 +5,12 @@ from __future__ import annotations
 import copy
 
 import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
 
-torch = pytest.importorskip("torch")
-
-from torch import nn  # noqa: E402
-from torch.nn import functional as F  # noqa: E402
-
-from unaiverse_lab.core.errors import LabError, StreamError  # noqa: E402
-from unaiverse_lab.data.learning import Learner  # noqa: E402
+from unaiverse_lab.core.errors import LabError, StreamError
+from unaiverse_lab.data.learning import Learner
 
 
 @pytest.fixture(autouse=True)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from unaiverse_lab.core.errors import StreamError
 from unaiverse_lab.data import library
@@ -30,16 +31,6 @@ from unaiverse_lab.data.sequences import BufferedStream
 from unaiverse_lab.data.streams import Stream
 
 PRESETS = ["smoHfHa", "smoHfLa", "smoLfHa", "smoLfLa", "squHfHa", "squHfLa", "squLfHa", "squLfLa"]
-
-
-@pytest.fixture
-def torch() -> Any:
-    return pytest.importorskip("torch")
-
-
-@pytest.fixture
-def pillow() -> Any:
-    return pytest.importorskip("PIL.Image")
 
 
 @pytest.fixture
@@ -80,7 +71,7 @@ def test_they_are_named_after_their_class_and_renamed_by_create() -> None:
     assert StringStream(["a"], name="says", group="g", data_desc="d").props.data_desc == "d"
 
 
-def test_data_is_for_subscribers_and_nothing_is_public(torch: Any) -> None:
+def test_data_is_for_subscribers_and_nothing_is_public() -> None:
     dataset = Dataset([(torch.zeros(1),)], (1, 1))
     assert dataset.is_pubsub() and StringStream(["a"]).is_pubsub()
     assert not StringStream(["a"], pubsub=False).is_pubsub()
@@ -137,7 +128,7 @@ def test_nothing_to_give_is_an_error() -> None:
 # ------------------------------------------------------------------ files
 
 
-def test_pictures(animals: Path, pillow: Any) -> None:
+def test_pictures(animals: Path) -> None:
     stream = ImageFileStream(animals, animals / "animals.csv")
     assert stream.props.is_img() and stream.props.is_pubsub() and len(stream) == 3
     assert [sample.value.getpixel((0, 0))[0] for sample in stream.take(5)] == [0, 1, 2, 0, 1]
@@ -160,7 +151,7 @@ def test_missing_files_are_named(animals: Path) -> None:
         ImageFileStream(animals, "animals.csv").add("b/cow.png")
 
 
-def test_damaged_files_are_named(animals: Path, pillow: Any) -> None:
+def test_damaged_files_are_named(animals: Path) -> None:
     (animals / "b" / "cat.png").write_bytes(b"no picture")
     stream = ImageFileStream(animals, "animals.csv")
     with pytest.raises(StreamError, match=r"'ImageFileStream': '.*cat.png' cannot be read as a picture"):
@@ -171,7 +162,7 @@ def test_damaged_files_are_named(animals: Path, pillow: Any) -> None:
             LabelStream(animals, "animals.csv")
 
 
-def test_labels_of_lines(animals: Path, torch: Any) -> None:
+def test_labels_of_lines(animals: Path) -> None:
     stream = LabelStream(label_dir=animals, label_file_csv=animals / "animals.csv")
     props = stream.props
     assert (props.tensor_labels, props.tensor_labeling_rule) == (["cat", "mammal", "bird", "dog"], "geq0.5")
@@ -180,7 +171,7 @@ def test_labels_of_lines(animals: Path, torch: Any) -> None:
     assert [props.to_text(sample.value) for sample in stream] == ["cat, mammal", "bird", "mammal, dog"]
 
 
-def test_lines_without_a_header(tmp_path: Path, torch: Any) -> None:
+def test_lines_without_a_header(tmp_path: Path) -> None:
     written(tmp_path / "labels.csv", "cat\ndog\ncat\n")
     stream = LabelStream(tmp_path, "labels.csv", line_header=False, single_class=True, circular=False)
     assert (stream.props.tensor_labels, stream.props.tensor_labeling_rule) == (["cat", "dog"], "max")
@@ -195,7 +186,7 @@ def test_lines_that_are_wrong(animals: Path) -> None:
         LabelStream(animals, "only.csv")
 
 
-def test_pictures_and_labels_shuffle_alike(animals: Path, torch: Any, pillow: Any) -> None:
+def test_pictures_and_labels_shuffle_alike(animals: Path) -> None:
     pictures, labels = ImageFileStream(animals, "animals.csv"), LabelStream(animals, "animals.csv")
     expected = {0: [1, 1, 0, 0], 1: [0, 0, 1, 0], 2: [0, 1, 0, 1]}
     for seed in range(4):
@@ -223,7 +214,7 @@ def test_words_and_their_vocabulary(tmp_path: Path) -> None:
 # ------------------------------------------------------------------ data sets
 
 
-def test_a_data_set_in_batches(torch: Any) -> None:
+def test_a_data_set_in_batches() -> None:
     items = [(torch.full((1, 2, 2), float(i)), i, i / 2) for i in range(5)]
     images = Dataset(items, shape=(2, 1, 2, 2), batch_size=2)
     assert (len(images), images.props.tensor_shape, images.circular) == (3, (None, 1, 2, 2), False)
@@ -236,13 +227,13 @@ def test_a_data_set_in_batches(torch: Any) -> None:
     assert Dataset(items[:4], shape=(2, 1, 2, 2), batch_size=2).props.tensor_shape == (2, 1, 2, 2)
 
 
-def test_a_data_set_of_torch(torch: Any) -> None:
+def test_a_data_set_of_torch() -> None:
     data = torch.utils.data.TensorDataset(torch.rand(4, 3), torch.arange(4))
     assert numbers(Dataset(data, (1,), index=1), 9) == [0, 1, 2, 3]
     assert numbers(Dataset(torch.utils.data.Subset(data, [3, 1]), (1,), index=1), 9) == [3, 1]
 
 
-def test_images_and_labels_of_a_data_set_shuffle_alike(torch: Any) -> None:
+def test_images_and_labels_of_a_data_set_shuffle_alike() -> None:
     items = [(torch.tensor([float(i)]), i) for i in range(10)]
     images, labels = Dataset(items, (1, 1)), Dataset(items, (1,), index=1)
     for stream in (images, labels):
@@ -252,7 +243,7 @@ def test_images_and_labels_of_a_data_set_shuffle_alike(torch: Any) -> None:
     assert numbers(images, 10) == list(range(10))
 
 
-def test_the_declared_shape_is_verified(torch: Any) -> None:
+def test_the_declared_shape_is_verified() -> None:
     stream = Dataset([(torch.zeros(3),)], (1, 4), name="digits")
     with pytest.raises(StreamError, match=r"'digits' carries tensors torch.float32 of shape \(1, 4\), not a tensor"):
         stream.take(1)
@@ -267,7 +258,7 @@ def test_the_declared_shape_is_verified(torch: Any) -> None:
         ({"index": 1}, "item 0 of the data set has no tensor or number at index 1"),
     ],
 )
-def test_a_wrong_data_set_names_the_stream(torch: Any, arguments: dict[str, Any], message: str) -> None:
+def test_a_wrong_data_set_names_the_stream(arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(StreamError, match=f"'Dataset': {message}"):
         Dataset(**{"tensor_dataset": [(1, "one")], "shape": (1,), **arguments})
 
@@ -275,7 +266,7 @@ def test_a_wrong_data_set_names_the_stream(torch: Any, arguments: dict[str, Any]
 # ------------------------------------------------------------------ signals
 
 
-def test_the_first_samples(torch: Any) -> None:
+def test_the_first_samples() -> None:
     assert numbers(smoHfHa(), 3) == pytest.approx([0.0, 0.0673, 0.1343], abs=5e-5)
     assert numbers(squLfLa(), 2) == [-0.5, -0.5]
     sample = smoHfHa()[7]
@@ -291,7 +282,7 @@ def test_the_first_samples(torch: Any) -> None:
         ("smoLfLa", "3sin lf la", 0.086),
     ],
 )
-def test_smooth_presets(torch: Any, name: str, features: str, power: float) -> None:
+def test_smooth_presets(name: str, features: str, power: float) -> None:
     stream = getattr(library, name)()
     assert features.split() == stream.FEATURES
     assert sum(value**2 for value in numbers(stream, 1000)) / 1000 == pytest.approx(power, abs=5e-4)
@@ -306,7 +297,7 @@ def test_smooth_presets(torch: Any, name: str, features: str, power: float) -> N
         ("squLfLa", "square lf la", 0.03, 0.5),
     ],
 )
-def test_square_presets(torch: Any, name: str, features: str, freq: float, ampl: float) -> None:
+def test_square_presets(name: str, features: str, freq: float, ampl: float) -> None:
     stream = getattr(library, name)()
     assert features.split() == stream.FEATURES
     values = numbers(stream, 1000)
@@ -314,13 +305,13 @@ def test_square_presets(torch: Any, name: str, features: str, freq: float, ampl:
     assert sum(a != b for a, b in pairwise(values)) == int(2 * freq * 99.9)
 
 
-def test_sine_and_square(torch: Any) -> None:
+def test_sine_and_square() -> None:
     assert numbers(Sin(freq=2.5, phase=0.25), 4) == pytest.approx([1, 0, -1, 0], abs=1e-6)
     assert numbers(Square(freq=1.0, ampl=2.0, delta=0.25), 6) == [2, 2, -2, -2, 2, 2]
     assert numbers(Square(freq=1.0, phase=0.5, delta=0.5), 3) == [-1, 1, -1]
 
 
-def test_sums_of_sines(torch: Any) -> None:
+def test_sums_of_sines() -> None:
     assert numbers(CombSin([1.0], [2.0], 1, delta=0.25), 2) == pytest.approx([0, 2], abs=1e-6)
     one, same, other = (CombSin(0.5, 2.0, 4, seed=seed) for seed in (1, 1, 2))
     assert numbers(one, 5) == numbers(same, 5) != numbers(other, 5)
@@ -329,7 +320,7 @@ def test_sums_of_sines(torch: Any) -> None:
         CombSin([1.0, 2.0], [1.0], 2)
 
 
-def test_noise(torch: Any) -> None:
+def test_noise() -> None:
     stream = Random(2.0, (1, 500), seed=7)
     value = stream[0].value
     assert tuple(value.shape) == (1, 500) and value.min() >= 0 and value.max() <= 2
@@ -341,13 +332,13 @@ def test_noise(torch: Any) -> None:
     assert centred.mean().item() == pytest.approx(0, abs=0.2) and centred.abs().max() <= 2 and centred.min() < -1.5
 
 
-def test_noise_leaves_the_random_state_of_torch_alone(torch: Any) -> None:
+def test_noise_leaves_the_random_state_of_torch_alone() -> None:
     state = torch.get_rng_state()
     Random(1.0).take(3)
     assert torch.equal(state, torch.get_rng_state())
 
 
-def test_all_labels_at_once(torch: Any) -> None:
+def test_all_labels_at_once() -> None:
     stream = AllHotLabelStream(smoHfHa.FEATURES)
     assert [(sample.value.tolist(), sample.tag) for sample in stream.take(2)] == [([[1, 1, 1]], 0), ([[1, 1, 1]], 1)]
     assert stream.props.to_text(stream[0].value) == "3sin, hf, ha"
@@ -358,7 +349,7 @@ def test_all_labels_at_once(torch: Any) -> None:
 # ------------------------------------------------------------------ merged labels
 
 
-def test_features_of_all_signals(torch: Any) -> None:
+def test_features_of_all_signals() -> None:
     features = [AllHotLabelStream(getattr(library, name).FEATURES) for name in PRESETS]
     signals = [getattr(library, name)() for name in PRESETS]
     labels = merge_flat_stream_labels([stream for pair in zip(signals, features, strict=True) for stream in pair])
@@ -381,7 +372,7 @@ def labelled(*labels: str, shape: tuple[int | None, ...] | None = None) -> Strea
     return Stream(data_type="tensor", tensor_shape=shape, tensor_dtype="torch.float32", tensor_labels=list(labels))
 
 
-def test_what_is_written_is_put_in_its_place(torch: Any) -> None:
+def test_what_is_written_is_put_in_its_place() -> None:
     one, two = labelled("a", "b"), labelled("c", "b")
     assert merge_flat_stream_labels([one, two]) == ["a", "b", "c"]
     two.set(torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
@@ -392,7 +383,7 @@ def test_what_is_written_is_put_in_its_place(torch: Any) -> None:
         two.set(torch.tensor([[5.0]]))
 
 
-def test_the_same_labels_in_another_order(torch: Any) -> None:
+def test_the_same_labels_in_another_order() -> None:
     one, two = labelled("a", "b"), labelled("b", "a")
     merge_flat_stream_labels([one, two])
     two.set(torch.tensor([[1.0, 2.0]]))
@@ -400,7 +391,7 @@ def test_the_same_labels_in_another_order(torch: Any) -> None:
     assert two.props.is_compatible(one.props)
 
 
-def test_generated_samples_are_put_in_their_place_once(animals: Path, torch: Any) -> None:
+def test_generated_samples_are_put_in_their_place_once(animals: Path) -> None:
     first = labelled("dog", "bird", "mammal", "cat")
     stream = LabelStream(animals, "animals.csv")
     merge_flat_stream_labels([first, stream])
@@ -410,7 +401,7 @@ def test_generated_samples_are_put_in_their_place_once(animals: Path, torch: Any
     assert [sample.value.squeeze().tolist() for sample in advanced if sample] == expected
 
 
-def test_recorded_samples_survive_merging_again(torch: Any) -> None:
+def test_recorded_samples_survive_merging_again() -> None:
     tape = BufferedStream(labelled("b").props)
     merge_flat_stream_labels([labelled("a"), tape])
     tape.set(torch.tensor([[1.0]]))
@@ -418,7 +409,7 @@ def test_recorded_samples_survive_merging_again(torch: Any) -> None:
     assert numbers(tape, 1) == [[0, 0, 1]]
 
 
-def test_merging_again_with_more_streams(torch: Any) -> None:
+def test_merging_again_with_more_streams() -> None:
     one, two, three = labelled("a", "b"), labelled("b"), labelled("c", "a")
     merge_flat_stream_labels([one, two])
     assert merge_flat_stream_labels([one, two, three]) == ["a", "b", "c"]
@@ -428,7 +419,7 @@ def test_merging_again_with_more_streams(torch: Any) -> None:
         assert stream.get().tolist() == [expected]
 
 
-def test_a_copy_carries_the_merged_labels_and_takes_merged_values(torch: Any) -> None:
+def test_a_copy_carries_the_merged_labels_and_takes_merged_values() -> None:
     one, two = labelled("a", "b"), labelled("b", "a")
     merge_flat_stream_labels([one, two])
     copy = Stream(two.props.clone())

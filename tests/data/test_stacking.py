@@ -6,18 +6,16 @@ import copy
 import random
 
 import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+from torch.nn import functional as F
 
-torch = pytest.importorskip("torch")
-
-from hypothesis import given, settings  # noqa: E402
-from hypothesis import strategies as st  # noqa: E402
-from torch import nn  # noqa: E402
-from torch.nn import functional as F  # noqa: E402
-
-from unaiverse_lab.core.errors import LabError, StreamError  # noqa: E402
-from unaiverse_lab.data import stacking  # noqa: E402
-from unaiverse_lab.data.learning import Learner  # noqa: E402
-from unaiverse_lab.data.stacking import Stacks  # noqa: E402
+from unaiverse_lab.core.errors import LabError, StreamError
+from unaiverse_lab.data import stacking
+from unaiverse_lab.data.learning import Learner
+from unaiverse_lab.data.stacking import Stacks
 
 OPTIMIZERS = {
     "sgd": lambda p: torch.optim.SGD(p, lr=0.1),

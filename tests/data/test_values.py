@@ -11,8 +11,10 @@ from typing import Any
 
 import msgspec
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from unaiverse_lab import DataProps, StreamType
 from unaiverse_lab.core.errors import StreamError
@@ -28,16 +30,6 @@ from unaiverse_lab.data.values import (
     to_processor,
     vocab_transforms,
 )
-
-
-@pytest.fixture
-def torch() -> Any:
-    return pytest.importorskip("torch")
-
-
-@pytest.fixture
-def pillow() -> Any:
-    return pytest.importorskip("PIL.Image")
 
 
 def tensors(*shape: int | None, dtype: str = "torch.float32", **fields: Any) -> DataProps:
@@ -144,7 +136,7 @@ def test_names_of_dtypes(given_dtype: str, name: str) -> None:
     assert tensors(1, dtype=given_dtype).tensor_dtype == name
 
 
-def test_a_torch_dtype_is_its_name(torch: Any) -> None:
+def test_a_torch_dtype_is_its_name() -> None:
     assert tensors(1, dtype=torch.long).tensor_dtype == "torch.int64"
     assert all(str(getattr(torch, name.removeprefix("torch."))) == name for name in DTYPES)
 
@@ -259,7 +251,7 @@ def test_fitting_of_all_and_of_class_ids() -> None:
 # ------------------------------------------------------------------ readable forms
 
 
-def test_text_of_labelled_tensors(torch: Any) -> None:
+def test_text_of_labelled_tensors() -> None:
     best = tensors(None, 3, tensor_labels=["a", "b", "c"])
     several = tensors(None, 3, tensor_labels=["a", "b", "c"], tensor_labeling_rule="geq0.5")
     ids = tensors(None, None, dtype="torch.int64", tensor_labels=["the", "cat"])
@@ -270,7 +262,7 @@ def test_text_of_labelled_tensors(torch: Any) -> None:
     assert ids.to_text(torch.tensor([[0, 1, 1]])) == "the cat cat"
 
 
-def test_text_of_other_values(torch: Any) -> None:
+def test_text_of_other_values() -> None:
     props = tensors(None, 2)
     assert props.to_text(torch.tensor([[0.5, 2.0]])) == "tensor(1, 2) 0.5, 2"
     assert props.to_text(torch.tensor([[0.5, 2.0]]), ignore_raw_tensors=True) is None
@@ -283,11 +275,11 @@ def test_text_of_other_values(torch: Any) -> None:
 # ------------------------------------------------------------------ what fits
 
 
-def test_a_stream_takes_what_it_declares_only(torch: Any, pillow: Any) -> None:
+def test_a_stream_takes_what_it_declares_only() -> None:
     examples = {
         "text": "hi",
         "tensor": torch.zeros(1, 2),
-        "img": pillow.new("RGB", (2, 2)),
+        "img": Image.new("RGB", (2, 2)),
         "file": FileContainer(b"x", "x.bin"),
     }
     given = {"text": "str", "tensor": "a tensor", "img": "Image", "file": "FileContainer"}
@@ -312,13 +304,13 @@ def test_a_stream_takes_what_it_declares_only(torch: Any, pillow: Any) -> None:
 @pytest.mark.parametrize(
     ("shape", "dtype"), [((1, 3), "float32"), ((2,), "float32"), ((1, 1, 2), "float32"), ((1, 2), "int64")]
 )
-def test_a_tensor_of_another_kind_is_refused(torch: Any, shape: tuple[int, ...], dtype: str) -> None:
+def test_a_tensor_of_another_kind_is_refused(shape: tuple[int, ...], dtype: str) -> None:
     message = r"'numbers' carries tensors torch.float32 of shape \(any, 2\), not a tensor torch"
     with pytest.raises(StreamError, match=message):
         tensors(None, 2).check(torch.zeros(shape, dtype=getattr(torch, dtype)))
 
 
-def test_labels_are_counted(torch: Any) -> None:
+def test_labels_are_counted() -> None:
     loose = tensors(None, None, tensor_labels=["a", "b"])
     with pytest.raises(StreamError, match="'numbers' has 2 labels, not 3 components"):
         loose.check(torch.zeros(1, 3))
@@ -332,7 +324,7 @@ def test_labels_are_counted(torch: Any) -> None:
 # ------------------------------------------------------------------ the processor's boundary
 
 
-def test_words_and_ids(torch: Any) -> None:
+def test_words_and_ids() -> None:
     ids, vocabulary = vocab_transforms(["the", "cat", "the"])
     assert (ids, vocabulary) == ({"cat": 0, "the": 1}, ["cat", "the"])
     slot = words(stream_to_proc_transforms=ids, proc_to_stream_transforms=vocabulary)
@@ -344,7 +336,7 @@ def test_words_and_ids(torch: Any) -> None:
     assert from_processor(words(proc_to_stream_transforms=dict(enumerate(vocabulary))), torch.tensor([0])) == "cat"
 
 
-def test_an_unknown_word_is_named(torch: Any) -> None:
+def test_an_unknown_word_is_named() -> None:
     slot = words(stream_to_proc_transforms={"cat": 0, "the": 1}, proc_to_stream_transforms=["cat", "the"])
     with pytest.raises(StreamError, match=r"'words': 'cats' is not among the 2 words .* Did you mean 'cat'\?"):
         to_processor(slot, "cats")
@@ -363,7 +355,7 @@ def test_a_pair_of_transforms_is_for_inputs_and_targets(pair: Any) -> None:
     assert (to_processor(both, "hi"), to_processor(both, "hi", targets=True)) == ("HI", "HI")
 
 
-def test_the_processor_gets_only_what_its_slot_declares(torch: Any) -> None:
+def test_the_processor_gets_only_what_its_slot_declares() -> None:
     slot, ids = tensors(None, 10), torch.tensor([3])
     with pytest.raises(StreamError, match="'numbers' carries"):
         to_processor(slot, ids)
@@ -373,7 +365,7 @@ def test_the_processor_gets_only_what_its_slot_declares(torch: Any) -> None:
     assert to_processor(slot, None) is None and from_processor(slot, None) is None
 
 
-def test_outputs_are_converted_detached_and_checked(torch: Any) -> None:
+def test_outputs_are_converted_detached_and_checked() -> None:
     argmax = tensors(None, dtype="torch.int64", proc_to_stream_transforms=lambda logits: logits.argmax(dim=1))
     assert from_processor(argmax, torch.tensor([[0.0, 1.0]])).tolist() == [1]
     plain = tensors(None, 2)
@@ -386,8 +378,8 @@ def test_outputs_are_converted_detached_and_checked(torch: Any) -> None:
         from_processor(words(proc_to_stream_transforms=len), [1])
 
 
-def test_images_at_the_boundary(torch: Any, pillow: Any) -> None:
-    picture = pillow.new("RGB", (8, 8), (255, 0, 0))
+def test_images_at_the_boundary() -> None:
+    picture = Image.new("RGB", (8, 8), (255, 0, 0))
     slot = DataProps(
         "eye",
         data_type="img",
@@ -443,7 +435,7 @@ def test_text_travels_as_it_is() -> None:
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("shape", [(), (0, 3), (2, 3)])
-def test_tensors_travel(torch: Any, dtype: str, shape: tuple[int, ...]) -> None:
+def test_tensors_travel(dtype: str, shape: tuple[int, ...]) -> None:
     kind = getattr(torch, dtype.removeprefix("torch."))
     value = (torch.arange(6).reshape(2, 3) if shape == (2, 3) else torch.zeros(shape)).to(kind)
     encoded = encode_value(value)
@@ -453,21 +445,21 @@ def test_tensors_travel(torch: Any, dtype: str, shape: tuple[int, ...]) -> None:
     back.zero_()
 
 
-def test_tensors_with_strides_or_gradients_travel(torch: Any) -> None:
+def test_tensors_with_strides_or_gradients_travel() -> None:
     value = torch.arange(6.0, requires_grad=True).reshape(2, 3).T
     assert torch.equal(over_the_wire(value), value.detach())
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "I;16"])
-def test_images_travel(pillow: Any, mode: str) -> None:
-    value = pillow.new(mode, (3, 2))
+def test_images_travel(mode: str) -> None:
+    value = Image.new(mode, (3, 2))
     value.putpixel((1, 1), value.getpixel((0, 0)) if mode == "P" else 1 if len(mode) != 3 else (1, 2, 3))
     back = over_the_wire(value)
     assert (back.mode, back.size, back.tobytes()) == (value.mode, value.size, value.tobytes())
 
 
-def test_images_of_other_modes_travel_as_rgb(pillow: Any) -> None:
-    assert over_the_wire(pillow.new("CMYK", (3, 2))).mode == "RGB"
+def test_images_of_other_modes_travel_as_rgb() -> None:
+    assert over_the_wire(Image.new("CMYK", (3, 2))).mode == "RGB"
 
 
 def test_files_travel_without_their_folder() -> None:
@@ -480,7 +472,7 @@ def test_files_travel_without_their_folder() -> None:
     )
 
 
-def test_values_inside_others_travel(torch: Any) -> None:
+def test_values_inside_others_travel() -> None:
     back = over_the_wire({"type": "mine", "list": (torch.ones(1), FileContainer(b"", "f"))})
     assert back["type"] == "mine" and torch.equal(back["list"][0], torch.ones(1)) and back["list"][1].filename == "f"
 
@@ -508,7 +500,7 @@ def test_what_cannot_travel_says_so(value: Any) -> None:
         {"type": "dict", "data": 3},
     ],
 )
-def test_damaged_data_is_an_error_that_says_so(torch: Any, pillow: Any, data: Any) -> None:
+def test_damaged_data_is_an_error_that_says_so(data: Any) -> None:
     with pytest.raises(StreamError, match="a value cannot be decoded: "):
         decode_value(data)
 
@@ -542,8 +534,8 @@ def test_any_data_gives_a_value_or_an_error(data: Any, kind: str, shape: Any, mo
     ],
 )
 @pytest.mark.parametrize("mode", ["RGB", "L", "RGBA", "P"])
-def test_transforms(torch: Any, pillow: Any, name: str, shape: tuple[int, ...], dtype: str, mode: str) -> None:
-    picture = pillow.linear_gradient("L").resize((20, 10)).convert(mode)
+def test_transforms(name: str, shape: tuple[int, ...], dtype: str, mode: str) -> None:
+    picture = Image.linear_gradient("L").resize((20, 10)).convert(mode)
     tensor = transforms_factory(name)(picture)
     assert (tuple(tensor.shape), str(tensor.dtype)) == (shape, dtype)
     assert torch.equal(transforms_factory(name, add_batch_dim=False)(picture), tensor[0])
@@ -561,14 +553,14 @@ def test_transforms(torch: Any, pillow: Any, name: str, shape: tuple[int, ...], 
         ("rgb-no_norm", [0, 0, 0], [255, 255, 255]),
     ],
 )
-def test_normalization(torch: Any, pillow: Any, name: str, low: list[float], high: list[float]) -> None:
+def test_normalization(name: str, low: list[float], high: list[float]) -> None:
     transform = transforms_factory(name)
-    assert transform(pillow.new("L", (28, 28), 0))[0, :, 0, 0].tolist() == pytest.approx(low)
-    assert transform(pillow.new("L", (28, 28), 255))[0, :, 0, 0].tolist() == pytest.approx(high)
+    assert transform(Image.new("L", (28, 28), 0))[0, :, 0, 0].tolist() == pytest.approx(low)
+    assert transform(Image.new("L", (28, 28), 255))[0, :, 0, 0].tolist() == pytest.approx(high)
 
 
-def test_the_square_is_central(torch: Any, pillow: Any) -> None:
-    picture = pillow.new("L", (30, 10), 0)
+def test_the_square_is_central() -> None:
+    picture = Image.new("L", (30, 10), 0)
     picture.paste(200, (10, 0, 20, 10))
     assert transforms_factory("gray-no_norm10")(picture).unique().tolist() == [200]
 
@@ -581,7 +573,7 @@ def test_an_unknown_transform_gives_the_nearest(name: str, near: str) -> None:
         transforms_factory(name)
 
 
-def test_transforms_refuse_other_things(torch: Any, pillow: Any) -> None:
+def test_transforms_refuse_other_things() -> None:
     with pytest.raises(StreamError, match="'rgb' takes images"):
         transforms_factory("rgb")("cat.png")
     with pytest.raises(StreamError, match=r"'rgb' takes tensors of shape \(1, 3, height, width\)"):

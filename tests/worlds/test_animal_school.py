@@ -8,18 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from runtime.rooms import Dropped, Moved, Requested, Tried, machine, moves, records, room
 
-torch = pytest.importorskip("torch")
-pytest.importorskip("PIL")
-
-import unaiverse_lab as lab  # noqa: E402
-from unaiverse_lab.core.envelope import BadgeAwarded, BadgeSuggestion, BadgeSuggestions, ProfileUpdate  # noqa: E402
-from unaiverse_lab.core.errors import BadgeError, WorldError  # noqa: E402
-from unaiverse_lab.core.records import Badge, Pushed, RoleSet, Sent  # noqa: E402
-from unaiverse_lab.runtime.trace import load_trace  # noqa: E402
-from unaiverse_lab.view.text import sentence  # noqa: E402
-from worlds.folders import Told, copy_of, failed_checks, played, weights  # noqa: E402
+import unaiverse_lab as lab
+from unaiverse_lab.core.envelope import BadgeAwarded, BadgeSuggestion, BadgeSuggestions, ProfileUpdate
+from unaiverse_lab.core.errors import BadgeError, WorldError
+from unaiverse_lab.core.records import Badge, Pushed, RoleSet, Sent
+from unaiverse_lab.runtime.trace import load_trace
+from unaiverse_lab.view.text import sentence
+from worlds.folders import Told, copy_of, failed_checks, played, weights
 
 ANIMALS = ["albatross", "cheetah", "giraffe"]
 DESCRIPTION = "Completed the Animal School #ImageClassification #AnimalPictures"

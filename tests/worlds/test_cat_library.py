@@ -8,8 +8,6 @@ from pathlib import Path
 import pytest
 from runtime.rooms import Completed, Moved, moves, records
 
-pytest.importorskip("torch")
-
 import unaiverse_lab as lab
 from unaiverse_lab.core.records import Pushed, RoleSet
 from worlds.folders import Told, copy_of, failed_checks, played, weights

@@ -11,18 +11,17 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+import torch
+from PIL import Image
 from runtime.rooms import Completed, Fault, ends, moves, records
 
-torch = pytest.importorskip("torch")
-Image = pytest.importorskip("PIL.Image")
-
-import unaiverse_lab as lab  # noqa: E402
-from unaiverse_lab.core.records import InState, Joined, Sent  # noqa: E402
-from unaiverse_lab.data.library import ImageFileStream, Source  # noqa: E402
-from unaiverse_lab.data.sequences import BufferedStream  # noqa: E402
-from unaiverse_lab.runtime.launch import gather  # noqa: E402
-from unaiverse_lab.world.folder import find_world, isolated_imports  # noqa: E402
-from worlds.folders import Told, failed_checks, played  # noqa: E402
+import unaiverse_lab as lab
+from unaiverse_lab.core.records import InState, Joined, Sent
+from unaiverse_lab.data.library import ImageFileStream, Source
+from unaiverse_lab.data.sequences import BufferedStream
+from unaiverse_lab.runtime.launch import gather
+from unaiverse_lab.world.folder import find_world, isolated_imports
+from worlds.folders import Told, failed_checks, played
 
 FOLDER = find_world("info_extraction")
 EXTRACTORS = ["ColorNamer", "ShapeCaptioner", "BlobCounter"]

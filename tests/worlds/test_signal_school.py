@@ -8,9 +8,8 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+import torch
 from runtime.rooms import Completed, Moved, moves, records
-
-pytest.importorskip("torch")
 
 import unaiverse_lab as lab
 from unaiverse_lab.cli.run import acceptance_of
@@ -226,7 +225,6 @@ def test_a_blind_exam_is_what_the_table_says_and_changes_the_exam_only(
 
 
 def test_the_state_turns_and_keeps_its_energy() -> None:
-    import torch
 
     model = models().OscillatorBank(h_dim=20)
     signal, descriptor = torch.tensor([[0.5]]), torch.tensor([[1.0, 1.0, 1.0, 0.0, 0.0, 0.0]])
@@ -241,7 +239,6 @@ def test_the_state_turns_and_keeps_its_energy() -> None:
 
 
 def test_hl_follows_the_costate_as_it_was() -> None:
-    import torch
 
     weight = torch.nn.Parameter(torch.tensor([1.0]))
     optimizer = models().HL([weight], theta=0.2, beta=0.1, dt=0.5)
