@@ -121,7 +121,7 @@ def test_nothing_to_give_is_an_error() -> None:
         StringStream([])
     with pytest.raises(StreamError, match="'mine' has no samples"):
         Source([], name="mine")
-    with pytest.raises(NotImplementedError, match=r"Source\.sample"):
+    with pytest.raises(StreamError, match=r"'Source' has no values: give it some, or define Source\.sample"):
         Source(None).take(1)
 
 

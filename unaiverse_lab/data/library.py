@@ -10,6 +10,7 @@ from __future__ import annotations
 import csv
 import math
 import random
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
@@ -56,9 +57,15 @@ class Source(BufferedStream):
         return self._circular
 
     def sample(self, index: int) -> Any:
-        """Value number ``index``."""
+        """Value number ``index``; override it where samples are computed.
+
+        Raises:
+            StreamError: it is an endless source, and its class does not say what a sample is.
+        """
         if self.values is None:
-            raise NotImplementedError(f"{type(self).__name__}.sample")
+            raise StreamError(
+                f"stream {self.name!r} has no values: give it some, or define {type(self).__name__}.sample"
+            )
         return self.values[index]
 
 
@@ -366,7 +373,7 @@ class Random(Source):
         return self.std * (2 * uniform - 1 if self.centered else uniform)
 
 
-class Signal(Source):
+class Signal(Source, ABC):
     """An endless function of time, float32 (1, 1); sample ``i`` is at time ``i * delta``.
 
     Args:
@@ -379,9 +386,9 @@ class Signal(Source):
         )
         self.step = delta
 
+    @abstractmethod
     def at(self, time: float) -> float:
         """Value at a time, in seconds."""
-        raise NotImplementedError(f"{type(self).__name__}.at")
 
     def sample(self, index: int) -> Any:
         """Value number ``index``, (1, 1)."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from operator import itemgetter
 from typing import Any
 
@@ -13,7 +14,7 @@ class Alone(Exception):
     """Why something cannot be stacked."""
 
 
-class Rule:
+class Rule(ABC):
     """The step of one of torch's optimizers, on rows."""
 
     names: tuple[str, ...]
@@ -25,14 +26,15 @@ class Rule:
         """What must be equal for steps to run together: the numbers of each parameter group."""
         return tuple(map(itemgetter(*self.names), optimizer.param_groups))
 
+    @abstractmethod
     def slots(self, optimizer: Any) -> tuple[str, ...]:
         """The names of the tensors that the optimizer keeps for each parameter.
 
         Raises:
             Alone: its parameter groups cannot be stepped by rows; the message says why.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def step(self, value: Tensor, slope: Tensor, state: list[Tensor], settings: Any, unborn: Tensor | None) -> None:
         """Update ``value`` and ``state`` in place.
 
@@ -43,7 +45,6 @@ class Rule:
             settings: those of its parameter group, from :meth:`settings`.
             unborn: for each row whether it has no state yet (then its state is all zeros); None: all have.
         """
-        raise NotImplementedError
 
 
 class _SGD(Rule):
