@@ -8,13 +8,13 @@ from collections import deque
 from typing import Any
 
 from unaiverse_lab.agents.interactions import InteractionManager
-from unaiverse_lab.agents.link import Link
+from unaiverse_lab.agents.link import AgentLink
 from unaiverse_lab.agents.owner import PROCESSOR_IN, PROCESSOR_OUT, StreamOwner
 from unaiverse_lab.agents.surroundings import AgentSurroundings
 from unaiverse_lab.behavior import HybridStateMachine
 from unaiverse_lab.behavior.policy import FilterFunction
 from unaiverse_lab.core.clock import Clock
-from unaiverse_lab.core.errors import LabError, NotInWorld
+from unaiverse_lab.core.errors import LabError
 from unaiverse_lab.core.interaction import SYSTEM_UUID, Interaction
 from unaiverse_lab.core.ordered import OrderedSet
 from unaiverse_lab.core.profile import NodeProfile
@@ -25,7 +25,7 @@ from unaiverse_lab.data.streams import Stream, StreamProxy
 PUBLIC_PLACEHOLDER = "<private_peer_id>"
 
 
-class AgentBase(StreamOwner, ABC):
+class AgentBase(StreamOwner[AgentLink], ABC):
     """State of an agent; the actions are in the classes built on it.
 
     Args:
@@ -45,6 +45,7 @@ class AgentBase(StreamOwner, ABC):
     """
 
     HUMAN = "human"
+    _kind = "an agent"
 
     def __init__(
         self,
@@ -62,7 +63,6 @@ class AgentBase(StreamOwner, ABC):
         if "surroundings" in self.__dict__:
             return
         super().__init__()
-        self.link: Link | None = None
         if buffer_generated_by_others not in ("none", "one", "all"):
             raise LabError(f"buffer_generated_by_others is 'none', 'one' or 'all', not {buffer_generated_by_others!r}")
         self.proc_opts: dict[str, Any] = dict(proc_opts or {})
@@ -166,11 +166,10 @@ class AgentBase(StreamOwner, ABC):
             self._rng = random.Random(self.link.seed if self.link is not None else "alone")
         return self._rng
 
-    def attach_to(self, link: Link) -> None:
-        """Tie the agent to its node."""
-        self.link = link
+    def attach_to(self, link: AgentLink) -> None:
+        """Tie the agent, and the machine in it, to its node."""
+        super().attach_to(link)
         self.surroundings.attach(link)
-        self._use_postbox(link)
 
     def is_human(self) -> bool:
         """Whether a person sits behind this agent."""
@@ -195,11 +194,6 @@ class AgentBase(StreamOwner, ABC):
     def in_world(self) -> bool:
         """Whether a world has admitted the agent."""
         return self.link is not None and self.link.world_id is not None
-
-    def _need_link(self) -> Link:
-        if self.link is None:
-            raise NotInWorld("this agent has no node yet: add it to a session, or give it to a Node")
-        return self.link
 
     def because(self, reason: str) -> bool:
         """Say why an action did not succeed: ``return self.because("nobody is here")``. Always False."""

@@ -1,4 +1,4 @@
-"""What an agent needs of the node that hosts it."""
+"""What agents and worlds need of the node that hosts them."""
 
 from __future__ import annotations
 
@@ -14,13 +14,12 @@ from unaiverse_lab.core.roles import RoleTable
 
 
 class Link(Protocol):
-    """What an agent needs of the node that hosts it."""
+    """What a node gives to whatever it hosts."""
 
     name: str
     peer_id: str
     clock: Clock
     seed: str
-    profile: NodeProfile
     record: Callable[[Record], None]
 
     def post(self, target: str, body: Body) -> bool:
@@ -28,6 +27,12 @@ class Link(Protocol):
 
     def wake(self) -> None:
         """Give the node a turn at the next tick."""
+
+
+class AgentLink(Link, Protocol):
+    """What a node gives to an agent."""
+
+    profile: NodeProfile
 
     @property
     def stacks(self) -> Any:

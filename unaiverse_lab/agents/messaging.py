@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import inspect
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 from unaiverse_lab.agents.streaming import Streaming
@@ -12,7 +11,6 @@ from unaiverse_lab.behavior.requests import Refused
 from unaiverse_lab.core.envelope import (
     AgentApproval,
     AgentRefusal,
-    Body,
     Contact,
     Farewell,
     InteractionMessage,
@@ -404,18 +402,7 @@ class Messaging(Streaming):
         link = self._need_link()
         link.record(fault(error, self.clock, link.name, state, action))
 
-    async def receive(self, sender: str, body: Body) -> None:
-        """Take in one message.
-
-        Raises:
-            LabError: a message an agent has no use for, or one its sender may not send.
-        """
-        handler = self._handlers.get(type(body))
-        if handler is None:
-            raise LabError(f"an agent has no use for a {type(body).__name__}")
-        await handler(self, sender, body)
-
-    _handlers: dict[type[Body], Callable[[Any, str, Any], Awaitable[None]]] = {
+    _handlers = {
         Contact: _on_contact,
         AgentApproval: _on_approval,
         AgentRefusal: _on_refusal,

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Protocol
+from collections.abc import Awaitable, Callable
+from typing import Any, ClassVar, Generic, TypeVar
 
-from unaiverse_lab.core.clock import Clock
+from unaiverse_lab.agents.link import Link
 from unaiverse_lab.core.envelope import Body, StreamRequest, StreamSample, Subscription, SupplyEnded
-from unaiverse_lab.core.errors import LabError, did_you_mean
+from unaiverse_lab.core.errors import LabError, NotInWorld, did_you_mean
 from unaiverse_lab.core.faults import fault
 from unaiverse_lab.core.interaction import SYSTEM_UUID
 from unaiverse_lab.core.ordered import OrderedSet
-from unaiverse_lab.core.records import Record
 from unaiverse_lab.data.library import merge_flat_stream_labels
 from unaiverse_lab.data.sequences import BufferedStream
 from unaiverse_lab.data.streams import Stream
@@ -20,20 +19,9 @@ PROCESSOR_IN, PROCESSOR_OUT = "processor_in", "processor"
 SENDER = "send_stream_samples"
 SEQUENCE = "sequence"
 
-
-class Postbox(Protocol):
-    """What an owner needs of its node."""
-
-    name: str
-    peer_id: str
-    clock: Clock
-    record: Callable[[Record], None]
-
-    def post(self, target: str, body: Body) -> bool:
-        """Send a message; False if there is no such peer."""
-
-    def wake(self) -> None:
-        """Give the node a turn at the next tick."""
+AnyLink = TypeVar("AnyLink", bound=Link)
+Handler = Callable[[Any, str, Any], Awaitable[None]]
+"""Called with the owner, the sender's peer id and the body."""
 
 
 class Supply:
@@ -49,7 +37,7 @@ class Supply:
         self.index = 0
 
 
-class StreamOwner:
+class StreamOwner(Generic[AnyLink]):
     """Streams of one node: live ones are sent as they are written, sequences as they are asked for.
 
     What is written for an interaction goes to those who take part in it. A live stream with ``pubsub=True`` also goes
@@ -61,18 +49,39 @@ class StreamOwner:
     """
 
     merge_flat_stream_labels = False
+    _kind: ClassVar[str]
+    """What it is, with its article."""
+    _handlers: ClassVar[dict[type[Body], Handler]]
+    """What it does with each kind of message it has a use for."""
 
     def __init__(self) -> None:
         self.owned_streams: dict[str, Stream] = {}
         self.outgoing: dict[tuple[str, str | None], Stream] = {}
         self.supplies: list[Supply] = []
         self.subscribers: dict[str, OrderedSet[str]] = {}
-        self._postbox: Postbox | None = None
+        self.link: AnyLink | None = None
 
-    def _use_postbox(self, postbox: Postbox) -> None:
-        self._postbox = postbox
+    def attach_to(self, link: AnyLink) -> None:
+        """Tie it to the node that hosts it."""
+        self.link = link
         for stream in self.owned_streams.values():
-            stream.clock = postbox.clock
+            stream.clock = link.clock
+
+    def _need_link(self) -> AnyLink:
+        if self.link is None:
+            raise NotInWorld(f"{self._kind} needs a node for this: give it to a Session or a Node")
+        return self.link
+
+    async def receive(self, sender: str, body: Body) -> None:
+        """Take in one message.
+
+        Raises:
+            LabError: a message it has no use for, or one its sender may not send.
+        """
+        handler = self._handlers.get(type(body))
+        if handler is None:
+            raise LabError(f"{self._kind} has no use for a {type(body).__name__}")
+        await handler(self, sender, body)
 
     def own(self, stream: Stream) -> None:
         """Own a stream from now on.
@@ -83,8 +92,8 @@ class StreamOwner:
         if self.owned_streams.get(stream.name, stream) is not stream:
             raise LabError(f"there is a stream {stream.name!r} already: names are unique, use Stream.create to rename")
         self.owned_streams[stream.name] = stream
-        if self._postbox is not None:
-            stream.clock = self._postbox.clock
+        if self.link is not None:
+            stream.clock = self.link.clock
         if stream.props.group != PROCESSOR_IN:
             stream.written = self._note_written
         if self.merge_flat_stream_labels:
@@ -97,8 +106,8 @@ class StreamOwner:
 
     def _note_written(self, stream: Stream, uuid: str | None) -> None:
         self.outgoing[stream.name, uuid] = stream
-        if self._postbox is not None:
-            self._postbox.wake()
+        if self.link is not None:
+            self.link.wake()
 
     def published(self) -> list[dict[str, Any]]:
         """Properties of the streams that are no slots of a processor, as profiles list them.
@@ -152,7 +161,7 @@ class StreamOwner:
 
     def send_samples(self) -> None:
         """Send what was written since the last turn, and the next samples of what was asked for."""
-        if self._postbox is None:
+        if self.link is None:
             return
         parcels: dict[tuple[str, str], dict[str, list[dict[str, Any]]]] = {}
         outgoing, self.outgoing = self.outgoing, {}
@@ -182,7 +191,7 @@ class StreamOwner:
             self._pack(parcels, supply.recipient, supply.stream, sample.value, sample.tag, supply.uuid)
         self.supplies = [supply for supply in self.supplies if supply.left > 0]
         for (recipient, group), samples in parcels.items():
-            if not self._postbox.post(recipient, StreamSample(group, samples)):
+            if not self.link.post(recipient, StreamSample(group, samples)):
                 self.supplies = [supply for supply in self.supplies if supply.recipient != recipient]
                 self.forget_subscriber(recipient)
 
@@ -198,12 +207,11 @@ class StreamOwner:
         ended = isinstance(error, IndexError)
         if ended and supply.index:
             return
-        postbox, name = self._postbox, supply.stream.name
-        assert postbox is not None
+        link, name = self._need_link(), supply.stream.name
         if not ended:
-            postbox.record(fault(error, postbox.clock, postbox.name))
+            link.record(fault(error, link.clock, link.name))
         reason = str(error) if repr(name) in str(error) else f"stream {name!r}: {type(error).__name__}: {error}"
-        postbox.post(supply.recipient, SupplyEnded(supply.uuid, reason))
+        link.post(supply.recipient, SupplyEnded(supply.uuid, reason))
 
     def _pack(
         self,
@@ -214,7 +222,6 @@ class StreamOwner:
         tag: int,
         uuid: str | None,
     ) -> None:
-        assert self._postbox is not None
-        key = (recipient, stream.props.net_hash(self._postbox.peer_id))
+        key = (recipient, stream.props.net_hash(self._need_link().peer_id))
         parcel = parcels.setdefault(key, {})
         parcel.setdefault(stream.name, []).append({"data": value, "data_tag": tag, "data_uuid": uuid})

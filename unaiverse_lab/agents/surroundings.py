@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from unaiverse_lab.agents.interactions import InteractionManager
-from unaiverse_lab.agents.link import Link
+from unaiverse_lab.agents.link import AgentLink
 from unaiverse_lab.behavior.surroundings import Surroundings
 from unaiverse_lab.core.errors import StreamError
 from unaiverse_lab.core.faults import fault
@@ -49,9 +49,9 @@ class AgentSurroundings(Surroundings):
     def __init__(self, agent: Performer) -> None:
         super().__init__()
         self.agent = agent
-        self._link: Link | None = None
+        self._link: AgentLink | None = None
 
-    def attach(self, link: Link) -> None:
+    def attach(self, link: AgentLink) -> None:
         """Use the clock and the trace of a node."""
         self._link = link
         self.clock = link.clock

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from math import isfinite
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from unaiverse_lab.agents import Agent
+from unaiverse_lab.agents.link import Link
 from unaiverse_lab.agents.owner import StreamOwner
 from unaiverse_lab.behavior import HybridStateMachine
 from unaiverse_lab.behavior.reading import read
 from unaiverse_lab.core.badges import why_no_badge
-from unaiverse_lab.core.clock import Clock
 from unaiverse_lab.core.envelope import (
     BadgeAwarded,
     BadgeSuggestion,
     BadgeSuggestions,
-    Body,
     Farewell,
     ProfileMessage,
     ProfileUpdate,
@@ -29,10 +28,10 @@ from unaiverse_lab.core.envelope import (
     WorldApproval,
     WorldRefusal,
 )
-from unaiverse_lab.core.errors import BadgeError, BehaviorError, LabError, NotInWorld, WorldError
+from unaiverse_lab.core.errors import BadgeError, BehaviorError, LabError, WorldError
 from unaiverse_lab.core.faults import fault
 from unaiverse_lab.core.profile import TEMPORARY, NodeProfile
-from unaiverse_lab.core.records import Badge, BehaviorSet, Joined, Record
+from unaiverse_lab.core.records import Badge, BehaviorSet, Joined
 from unaiverse_lab.core.roles import WORLD_AGENT, WORLD_MASTER, RoleTable, base_part, custom_part
 from unaiverse_lab.data.streams import Stream
 from unaiverse_lab.world.folder import role_classes
@@ -42,22 +41,7 @@ from unaiverse_lab.world.stats import Stats
 Behavior = HybridStateMachine | Mapping[str, Any] | str | Path
 
 
-class WorldLink(Protocol):
-    """What a world needs of the node that hosts it."""
-
-    name: str
-    peer_id: str
-    clock: Clock
-    record: Callable[[Record], None]
-
-    def post(self, target: str, body: Body) -> bool:
-        """Send a message; False if there is no such peer."""
-
-    def wake(self) -> None:
-        """Give the node a turn at the next tick."""
-
-
-class World(StreamOwner):
+class World(StreamOwner[Link]):
     """A shared environment. Subclass it, and say in :meth:`assign_role` who gets which role.
 
     Args:
@@ -69,6 +53,7 @@ class World(StreamOwner):
         behaviors: role name -> its machine, JSON object, JSON text or path, for worlds without a folder.
     """
 
+    _kind = "a world"
     count_joining_master = True
     """Whether the node being judged by :meth:`assign_role` is already in ``world_masters`` (the course's convention, so
     that ``len(self.world_masters) <= 1`` means "the first"). False: it is added afterwards."""
@@ -105,7 +90,6 @@ class World(StreamOwner):
         self.human_agents: dict[str, NodeProfile] = {}
         self.artificial_agents: dict[str, NodeProfile] = {}
         self.agent_badges: dict[str, list[dict[str, Any]]] = {}
-        self.link: WorldLink | None = None
 
     # ------------------------------------------------------------------ what a world is
 
@@ -194,17 +178,11 @@ class World(StreamOwner):
         machine.machine.role = role
         return str(machine)
 
-    def attach_to(self, link: WorldLink) -> None:
+    def attach_to(self, link: Link) -> None:
         """Tie the world to its node, and say in the trace which behaviors it offers."""
-        self.link = link
-        self._use_postbox(link)
+        super().attach_to(link)
         for role, text in self.role_to_behav.items():
             link.record(BehaviorSet(link.clock.tick, link.clock.now, link.name, role, text))
-
-    def _need_link(self) -> WorldLink:
-        if self.link is None:
-            raise NotInWorld("this world has no node yet: give it to a Session or a Node")
-        return self.link
 
     def add_stream(self, stream: Stream) -> None:
         """Own a stream, which members may ask for; to be called in the constructor."""
@@ -349,17 +327,6 @@ class World(StreamOwner):
     async def on_tick(self) -> None:
         """Called at every tick, after the members have acted; override freely."""
 
-    async def receive(self, sender: str, body: Body) -> None:
-        """Take in one message.
-
-        Raises:
-            LabError: a message a world has no use for, or one its sender may not send.
-        """
-        handler = self._handlers.get(type(body))
-        if handler is None:
-            raise LabError(f"a world has no use for a {type(body).__name__}")
-        await handler(self, sender, body)
-
     async def _on_profile(self, sender: str, body: ProfileMessage) -> None:
         link = self._need_link()
         profile = NodeProfile.from_dict(body.profile)
@@ -459,7 +426,7 @@ class World(StreamOwner):
         link = self._need_link()
         link.record(fault(error, link.clock, link.name, None, action))
 
-    _handlers: dict[type[Body], Callable[[Any, str, Any], Awaitable[None]]] = {
+    _handlers = {
         ProfileMessage: _on_profile,
         Farewell: _on_farewell,
         RoleSuggestions: _on_suggestions,
