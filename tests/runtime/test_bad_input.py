@@ -17,7 +17,9 @@ from unaiverse_lab.core.envelope import (
     InteractionStatus,
     ProfileMessage,
     RoleSuggestions,
+    StreamRequest,
     StreamSample,
+    Subscription,
     WorldApproval,
     WorldRefusal,
     decode_body,
@@ -148,6 +150,16 @@ def test_messages_that_may_not_be_sent_are_dropped(target: str, body: Body, reas
     assert [reason in one.reason for one in dropped if reason] == ([] if reason is None else [True])
     assert session.world.roster.keys() == {"Ann", "Bob"}
     assert not records(session, Fault)
+
+
+@pytest.mark.parametrize("target", ["Bob", "World"])
+@pytest.mark.parametrize(
+    ("body", "what"),
+    [(StreamRequest(["s"], "1", 5), "ask for streams"), (Subscription(["s"]), "subscribe to streams")],
+)
+def test_strangers_get_no_samples(target: str, body: Body, what: str) -> None:
+    [dropped] = post(office(), "Eve", target, body)
+    assert dropped.reason == f"Eve is not a member and may not {what}"
 
 
 def test_the_uuid_of_somebody_else_cannot_be_taken_over() -> None:

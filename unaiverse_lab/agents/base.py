@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections import deque
 from typing import Any
 
@@ -25,7 +25,7 @@ from unaiverse_lab.data.streams import Stream, StreamProxy
 PUBLIC_PLACEHOLDER = "<private_peer_id>"
 
 
-class AgentBase(StreamOwner[AgentLink], ABC):
+class AgentBase(StreamOwner[AgentLink]):
     """State of an agent; the actions are in the classes built on it.
 
     Args:
@@ -190,6 +190,9 @@ class AgentBase(StreamOwner[AgentLink], ABC):
             NotInWorld: the agent has no node.
         """
         return self._need_link().profile
+
+    def _is_member(self, peer_id: str) -> bool:
+        return peer_id in self._need_link().roster
 
     def in_world(self) -> bool:
         """Whether a world has admitted the agent."""

@@ -16,9 +16,7 @@ from unaiverse_lab.core.envelope import (
     InteractionMessage,
     InteractionStatus,
     ProfileUpdate,
-    StreamRequest,
     StreamSample,
-    Subscription,
     SupplyEnded,
 )
 from unaiverse_lab.core.errors import LabError, did_you_mean
@@ -309,19 +307,11 @@ class Messaging(Streaming):
             raise LabError(f"{body.completion_reason!r} is no way for a request to end") from None
         self.im.complete(interaction, reason, body.destination_state, sender, body.detail)
 
-    async def _on_stream_request(self, sender: str, body: StreamRequest) -> None:
-        self.supply(sender, body)
-
     async def _on_supply_ended(self, sender: str, body: SupplyEnded) -> None:
         for interaction in (self.im.received.get(body.uuid), self.behav.get_current_interaction()):
             if interaction is not None and interaction.uuid == body.uuid and sender in self._wanted(interaction):
                 self.surroundings.break_off(interaction, body.reason)
                 return
-
-    async def _on_subscription(self, sender: str, body: Subscription) -> None:
-        if sender not in self._need_link().roster:
-            raise LabError(f"{sender} is not a member and may not subscribe to streams")
-        self.take_subscription(sender, body)
 
     async def _on_profile_update(self, sender: str, body: ProfileUpdate) -> None:
         if self.knows(sender):
@@ -410,9 +400,8 @@ class Messaging(Streaming):
         InteractionMessage: _on_interaction,
         InteractionStatus: _on_status,
         StreamSample: _on_samples,
-        StreamRequest: _on_stream_request,
+        **Streaming._handlers,
         SupplyEnded: _on_supply_ended,
-        Subscription: _on_subscription,
         ProfileUpdate: _on_profile_update,
     }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
 from typing import Any, ClassVar, Generic, TypeVar
 
@@ -37,7 +38,7 @@ class Supply:
         self.index = 0
 
 
-class StreamOwner(Generic[AnyLink]):
+class StreamOwner(ABC, Generic[AnyLink]):
     """Streams of one node: live ones are sent as they are written, sequences as they are asked for.
 
     What is written for an interaction goes to those who take part in it. A live stream with ``pubsub=True`` also goes
@@ -51,8 +52,6 @@ class StreamOwner(Generic[AnyLink]):
     merge_flat_stream_labels = False
     _kind: ClassVar[str]
     """What it is, with its article."""
-    _handlers: ClassVar[dict[type[Body], Handler]]
-    """What it does with each kind of message it has a use for."""
 
     def __init__(self) -> None:
         self.owned_streams: dict[str, Stream] = {}
@@ -71,6 +70,10 @@ class StreamOwner(Generic[AnyLink]):
         if self.link is None:
             raise NotInWorld(f"{self._kind} needs a node for this: give it to a Session or a Node")
         return self.link
+
+    @abstractmethod
+    def _is_member(self, peer_id: str) -> bool:
+        """Whether a peer is in the same world."""
 
     async def receive(self, sender: str, body: Body) -> None:
         """Take in one message.
@@ -124,29 +127,27 @@ class StreamOwner(Generic[AnyLink]):
         """Whether something was written, or a sequence is being supplied."""
         return bool(self.outgoing or self.supplies)
 
-    def supply(self, recipient: str, body: StreamRequest) -> None:
-        """Take a request for samples; a new one for the same interaction replaces the old one.
-
-        Raises:
-            LabError: there is no such stream.
-        """
-        self.supplies = [one for one in self.supplies if (one.recipient, one.uuid) != (recipient, body.uuid)]
+    async def _on_stream_request(self, sender: str, body: StreamRequest) -> None:
+        """Supply samples from now on; a new request for the same interaction replaces the old one."""
+        self._need_member(sender, "ask for streams")
+        self.supplies = [one for one in self.supplies if (one.recipient, one.uuid) != (sender, body.uuid)]
         for name in body.names:
-            stream = self._asked_for(name, recipient)
+            stream = self._asked_for(name, sender)
             if isinstance(stream, BufferedStream) and body.count > 0:
-                self.supplies.append(Supply(stream, recipient, body.uuid, body.count))
+                self.supplies.append(Supply(stream, sender, body.uuid, body.count))
 
-    def take_subscription(self, subscriber: str, body: Subscription) -> None:
-        """Let a peer have all samples of some live streams from now on, or no longer.
-
-        Raises:
-            LabError: there is no such stream, or it is not for subscribers.
-        """
+    async def _on_subscription(self, sender: str, body: Subscription) -> None:
+        """Let a peer have all samples of some live streams from now on, or no longer."""
+        self._need_member(sender, "subscribe to streams")
         for name in body.names:
-            if not self._asked_for(name, subscriber).props.pubsub:
-                raise LabError(f"{subscriber} subscribed to the stream {name!r}, which is not for subscribers (pubsub)")
+            if not self._asked_for(name, sender).props.pubsub:
+                raise LabError(f"{sender} subscribed to the stream {name!r}, which is not for subscribers (pubsub)")
             listeners = self.subscribers.setdefault(name, OrderedSet())
-            listeners.add(subscriber) if body.wanted else listeners.discard(subscriber)
+            listeners.add(sender) if body.wanted else listeners.discard(sender)
+
+    def _need_member(self, peer_id: str, what: str) -> None:
+        if not self._is_member(peer_id):
+            raise LabError(f"{peer_id} is not a member and may not {what}")
 
     def forget_subscriber(self, peer_id: str) -> None:
         """A peer is gone: nothing is sent to it any more."""
@@ -225,3 +226,9 @@ class StreamOwner(Generic[AnyLink]):
         key = (recipient, stream.props.net_hash(self._need_link().peer_id))
         parcel = parcels.setdefault(key, {})
         parcel.setdefault(stream.name, []).append({"data": value, "data_tag": tag, "data_uuid": uuid})
+
+    _handlers: ClassVar[dict[type[Body], Handler]] = {
+        StreamRequest: _on_stream_request,
+        Subscription: _on_subscription,
+    }
+    """What it does with each kind of message it has a use for."""

@@ -23,8 +23,6 @@ from unaiverse_lab.core.envelope import (
     ProfileUpdate,
     RoleChange,
     RoleSuggestions,
-    StreamRequest,
-    Subscription,
     WorldApproval,
     WorldRefusal,
 )
@@ -183,6 +181,9 @@ class World(StreamOwner[Link]):
         super().attach_to(link)
         for role, text in self.role_to_behav.items():
             link.record(BehaviorSet(link.clock.tick, link.clock.now, link.name, role, text))
+
+    def _is_member(self, peer_id: str) -> bool:
+        return peer_id in self.roster
 
     def add_stream(self, stream: Stream) -> None:
         """Own a stream, which members may ask for; to be called in the constructor."""
@@ -376,16 +377,6 @@ class World(StreamOwner[Link]):
             self._joined(self.all_agents[sender].name, "left", reason=body.reason or None)
             await self.remove_agent(sender)
 
-    async def _on_stream_request(self, sender: str, body: StreamRequest) -> None:
-        if sender not in self.roster:
-            raise LabError(f"{sender} is not a member and may not ask for streams")
-        self.supply(sender, body)
-
-    async def _on_subscription(self, sender: str, body: Subscription) -> None:
-        if sender not in self.roster:
-            raise LabError(f"{sender} is not a member and may not subscribe to streams")
-        self.take_subscription(sender, body)
-
     async def _on_profile_update(self, sender: str, body: ProfileUpdate) -> None:
         if sender in self.roster:
             badges = self.all_agents[sender].get_cv()  # nobody writes its own
@@ -431,7 +422,6 @@ class World(StreamOwner[Link]):
         Farewell: _on_farewell,
         RoleSuggestions: _on_suggestions,
         BadgeSuggestions: _on_badge_suggestions,
-        StreamRequest: _on_stream_request,
-        Subscription: _on_subscription,
+        **StreamOwner._handlers,
         ProfileUpdate: _on_profile_update,
     }
