@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from unaiverse_lab.core.interaction import CompletionReason, Interaction
     from unaiverse_lab.core.profile import NodeProfile
     from unaiverse_lab.data.processors import Human, Identity, ScriptedHuman
-    from unaiverse_lab.data.props import DataProps, StreamType
+    from unaiverse_lab.data.props import DataProps
+    from unaiverse_lab.data.slots import StreamType
     from unaiverse_lab.data.streams import Stream
     from unaiverse_lab.runtime.launch import load, run_synch
     from unaiverse_lab.runtime.node import Node
@@ -50,7 +51,7 @@ _HOMES = {
     "Session": "runtime.session",
     "Stats": "world.stats",
     "Stream": "data.streams",
-    "StreamType": "data.props",
+    "StreamType": "data.slots",
     "Trace": "runtime.trace",
     "World": "world.world",
     "action": "behavior.actions",

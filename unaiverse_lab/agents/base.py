@@ -19,7 +19,7 @@ from unaiverse_lab.core.interaction import SYSTEM_UUID, Interaction
 from unaiverse_lab.core.ordered import OrderedSet
 from unaiverse_lab.core.profile import NodeProfile
 from unaiverse_lab.data.processors import Human, Identity, Processor, ScriptedHuman
-from unaiverse_lab.data.props import StreamType
+from unaiverse_lab.data.slots import StreamType
 from unaiverse_lab.data.streams import Stream, StreamProxy
 
 PUBLIC_PLACEHOLDER = "<private_peer_id>"
@@ -31,7 +31,7 @@ class AgentBase(StreamOwner[AgentLink]):
     Args:
         proc: the processor: None (inputs come out as they are), ``"human"``, or any callable taking one value per input
             slot and giving one per output slot.
-        proc_inputs, proc_outputs: the slots, a list of :class:`~unaiverse_lab.data.props.StreamType` or type names;
+        proc_inputs, proc_outputs: the slots, a list of :class:`~unaiverse_lab.data.slots.StreamType` or type names;
             default: one slot ``"all"`` (a person: ``"text"``).
         proc_opts: options for learning.
         merge_flat_stream_labels: streams added to the agent have one set of labels together.

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from unaiverse_lab.core.errors import LabError, StreamError
-from unaiverse_lab.data.props import StreamType
+from unaiverse_lab.data.slots import StreamType
 
 if TYPE_CHECKING:
     from unaiverse_lab.data.learning import Learner

@@ -1,4 +1,4 @@
-"""What kind of data a stream carries, and what a processor slot takes or gives."""
+"""What kind of data a stream carries, and what fits it."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, overload
 
 from unaiverse_lab.core.errors import StreamError, did_you_mean
+from unaiverse_lab.data.identifiers import Identifiers
 from unaiverse_lab.data.values import CLASS_IDS_DTYPE, DTYPES, check, is_tensor
 
 DATA_TYPES = ("tensor", "img", "text", "file", "all")
@@ -55,7 +56,7 @@ def read_rule(rule: str, owner: str) -> float | None:
     return abs(threshold)
 
 
-class DataProps:
+class DataProps(Identifiers):
     """Properties of the data of one stream.
 
     Args:
@@ -391,80 +392,6 @@ class DataProps:
         """Identifier of the stream: ``peer:name``."""
         return self.build_user_hash(peer_id, self.name)
 
-    # ------------------------------------------------------------------ identifiers
-
-    @staticmethod
-    def build_net_hash(peer_id: str, pubsub: bool, name_or_group: str) -> str:
-        """``peer::dm:group``, or ``peer::ps:group`` for subscribers."""
-        return f"{peer_id}::{'ps' if pubsub else 'dm'}:{name_or_group}"
-
-    @staticmethod
-    def build_user_hash(peer_id: str, name: str) -> str:
-        """``peer:name``."""
-        return f"{peer_id}:{name}"
-
-    @staticmethod
-    def is_net_hash(text: str) -> bool:
-        """Does it look like ``peer::dm:group``?"""
-        return "::" in text
-
-    @staticmethod
-    def is_user_hash(text: str) -> bool:
-        """Does it look like ``peer:name``?"""
-        return ":" in text and "::" not in text
-
-    @staticmethod
-    def _split_net_hash(net_hash: str) -> tuple[str, str, str]:
-        peer_id, _, rest = net_hash.partition("::")
-        mode, _, group = rest.partition(":")
-        if mode not in ("dm", "ps") or not peer_id or not group:
-            raise StreamError(f"{net_hash!r} is not a net hash: '<peer>::dm:<group>' or '<peer>::ps:<group>'")
-        return peer_id, mode, group
-
-    @staticmethod
-    def peer_id_from_net_hash(net_hash: str) -> str:
-        """Owner of the group."""
-        return DataProps._split_net_hash(net_hash)[0]
-
-    @staticmethod
-    def is_pubsub_from_net_hash(net_hash: str) -> bool:
-        """Is the group sent to subscribers?"""
-        return DataProps._split_net_hash(net_hash)[1] == "ps"
-
-    @staticmethod
-    def name_or_group_from_net_hash(net_hash: str) -> str:
-        """The group, or the name of a stream that is alone."""
-        return DataProps._split_net_hash(net_hash)[2]
-
-    @staticmethod
-    def user_hash_from_net_hash(net_hash: str, name: str) -> str:
-        """Identifier of a stream of the group."""
-        return DataProps.build_user_hash(DataProps.peer_id_from_net_hash(net_hash), name)
-
-    @staticmethod
-    def peer_id_from_user_hash(user_hash: str) -> str:
-        """Owner of the stream."""
-        return DataProps._split_user_hash(user_hash)[0]
-
-    @staticmethod
-    def name_from_user_hash(user_hash: str) -> str:
-        """Name of the stream."""
-        return DataProps._split_user_hash(user_hash)[1]
-
-    @staticmethod
-    def _split_user_hash(user_hash: str) -> tuple[str, str]:
-        peer_id, _, name = user_hash.partition(":")
-        if not peer_id or not name or name.startswith(":"):
-            raise StreamError(f"{user_hash!r} is not a user hash: '<peer>:<name>'")
-        return peer_id, name
-
-    @staticmethod
-    def normalize_net_hash(channel: str) -> str:
-        """The net hash a channel carries: ``A::dm:B-stream_sample~g`` is ``A::dm:g``; net hashes stay as they are."""
-        peer_id, mode, rest = DataProps._split_net_hash(channel)
-        _, marked, group = rest.partition("~")
-        return DataProps.build_net_hash(peer_id, False, group) if mode == "dm" and marked else channel
-
     # ------------------------------------------------------------------ compatibility
 
     def why_incompatible(self, other: DataProps, class_ids: bool = False) -> str | None:
@@ -546,61 +473,3 @@ class DataProps:
         if threshold is None:
             return labels[row.index(max(row))]
         return ", ".join(label for label, number in zip(labels, row, strict=True) if number >= threshold)
-
-
-class StreamType:
-    """What a processor slot declares: ``StreamType("text")`` or the fields of :class:`DataProps` by keyword.
-
-    Whatever else it is asked (``slot.is_tensor()``, ``slot.set_group("g")``) is asked of its :attr:`props`.
-
-    Args:
-        data_type: the data type, if it is all there is to say.
-        private_only: accepted for compatibility: streams live in their world only.
-        fields: fields of :class:`DataProps`.
-
-    Raises:
-        StreamError: ``public`` was given, or a field is wrong.
-    """
-
-    def __init__(self, data_type: str | None = None, *, private_only: bool = False, **fields: Any) -> None:
-        if "public" in fields:
-            raise StreamError("a slot belongs to its world: it takes no 'public'")
-        if data_type is not None:
-            fields["data_type"] = data_type
-        self.private_only = private_only
-        self.props = DataProps(**fields)
-
-    def __getattr__(self, name: str) -> Any:
-        if name == "props" or name.startswith("_"):
-            raise AttributeError(name)
-        return getattr(self.props, name)
-
-    def clone(self) -> StreamType:
-        """A copy."""
-        twin = StreamType.__new__(StreamType)
-        twin.private_only, twin.props = self.private_only, self.props.clone()
-        return twin
-
-    def to_list_of_dicts(self) -> list[dict[str, Any]]:
-        """What the profile lists for this slot."""
-        return [self.props.to_dict()]
-
-    @staticmethod
-    def slots(declared: list[StreamType | str] | None, default: str, prefix: str, group: str) -> list[StreamType]:
-        """The slots of a processor: unnamed ones become ``<prefix>_<position>``, all join ``group``.
-
-        Raises:
-            StreamError: not a list, or something in it is neither a type name nor a :class:`StreamType`.
-        """
-        if declared is not None and not isinstance(declared, list):
-            raise StreamError(f"slots are a list of type names or StreamType, not {type(declared).__name__}")
-        slots = []
-        for position, item in enumerate(declared if declared is not None else [default]):
-            if not isinstance(item, str | StreamType):
-                raise StreamError(f"slot {position} is neither a type name nor a StreamType: {item!r}")
-            slot = StreamType(item, private_only=True) if isinstance(item, str) else item.clone()
-            if slot.props.name == UNNAMED:
-                slot.props.name = f"{prefix}_{position}"
-            slot.props.group = group
-            slots.append(slot)
-        return slots
