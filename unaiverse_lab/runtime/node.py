@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Coroutine, Iterable
 from contextvars import ContextVar
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from unaiverse_lab.agents import Agent
 from unaiverse_lab.behavior import HybridStateMachine
@@ -334,9 +334,10 @@ class Node:
     async def _take_in(self, envelope: Envelope) -> None:
         try:
             body = body_of(envelope)
-            handler = None if self.agent is None else getattr(self, f"_on_{type(body).__name__}", None)
+            handler = None if self.agent is None else self._words_of_the_world.get(type(body))
             if handler is not None:
-                handler(envelope.sender, body)
+                self._need_world(envelope.sender)
+                handler(self, envelope.sender, body)
             else:
                 await self.hosted.receive(envelope.sender, body)
         except Exception as error:
@@ -348,13 +349,12 @@ class Node:
             reason = str(error) if isinstance(error, LabError) else f"it does not parse: {error}"
             self.record(Dropped(self.clock.tick, self.clock.now, self.name, envelope.sender, reason))
 
-    def _from_world(self, sender: str) -> None:
+    def _need_world(self, sender: str) -> None:
         host = self._host
         if host is None or sender != host.peer_id:
             raise LabError(f"{sender} spoke as if it were the world")
 
-    def _on_WorldApproval(self, sender: str, body: WorldApproval) -> None:
-        self._from_world(sender)
+    def _on_approval(self, sender: str, body: WorldApproval) -> None:
         if self.state != ASKING:
             raise LabError("the world let in a node that was not asking")
         self.state = MEMBER
@@ -362,20 +362,24 @@ class Node:
         self.agent.learn_streams(sender, body.streams)
         self._adopt(body.role, body.role_name)
 
-    def _on_WorldRefusal(self, sender: str, body: WorldRefusal) -> None:
-        self._from_world(sender)
+    def _on_refusal(self, sender: str, body: WorldRefusal) -> None:
         self.state = REFUSED
         self.why_refused = body.reason
 
-    def _on_RoleChange(self, sender: str, body: RoleChange) -> None:
-        self._from_world(sender)
+    def _on_role_change(self, sender: str, body: RoleChange) -> None:
         self._adopt(body.role, body.role_name)
 
-    def _on_BadgeAwarded(self, sender: str, body: BadgeAwarded) -> None:
-        self._from_world(sender)
+    def _on_badge(self, sender: str, body: BadgeAwarded) -> None:
         assert self.agent is not None
         self.profile.add_badge(body.badge)
         self.agent.send_profile_to_all()
+
+    _words_of_the_world: ClassVar[dict[type[Body], Callable[[Node, str, Any], None]]] = {
+        WorldApproval: _on_approval,
+        WorldRefusal: _on_refusal,
+        RoleChange: _on_role_change,
+        BadgeAwarded: _on_badge,
+    }
 
     def _adopt(self, role: int, role_name: str) -> None:
         agent, world = self.agent, self._world
