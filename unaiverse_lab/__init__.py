@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from unaiverse_lab.runtime.session import Session
     from unaiverse_lab.runtime.synchronizer import NodeSynchronizer
     from unaiverse_lab.runtime.trace import Trace, load_trace
+    from unaiverse_lab.stats.stats import Stats
     from unaiverse_lab.world.folder import gallery, template
-    from unaiverse_lab.world.stats import Stats
     from unaiverse_lab.world.world import World
 
 __version__ = "0.1.0"
@@ -49,7 +49,7 @@ _HOMES = {
     "PolicyHumanLikeDelay": "behavior.policy",
     "ScriptedHuman": "data.processors",
     "Session": "runtime.session",
-    "Stats": "world.stats",
+    "Stats": "stats.stats",
     "Stream": "data.streams",
     "StreamType": "data.slots",
     "Trace": "runtime.trace",

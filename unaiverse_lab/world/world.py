@@ -32,9 +32,9 @@ from unaiverse_lab.core.profile import TEMPORARY, NodeProfile
 from unaiverse_lab.core.records import Badge, BehaviorSet, Joined
 from unaiverse_lab.core.roles import WORLD_AGENT, WORLD_MASTER, RoleTable, base_part, custom_part
 from unaiverse_lab.data.streams import Stream
+from unaiverse_lab.stats.stats import Stats
 from unaiverse_lab.world.folder import role_classes
 from unaiverse_lab.world.gate import Gate
-from unaiverse_lab.world.stats import Stats
 
 Behavior = HybridStateMachine | Mapping[str, Any] | str | Path
 

@@ -1,0 +1,164 @@
+"""Where a world keeps what must last: rows that are only ever added, in one SQLite file or in memory.
+
+Nothing is overwritten, so the whole can be taken back to an earlier moment (:meth:`Database.back_to`), which is what
+going back in time and resuming from a checkpoint need.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from unaiverse_lab.core.errors import LabError
+
+MEMORY = ":memory:"
+BATCH = 10_000
+
+
+class DatabaseError(LabError):
+    """The file cannot be used: it is no database, is in use by another process, or the disk is full."""
+
+
+class Database:
+    """Append-only tables, in an SQLite file (WAL) that survives a crash of the process, or in memory.
+
+    Args:
+        path: the file; its folder is made. None: memory.
+        tables: name of each table -> names of its columns, each with its SQLite type, e.g. ``{"value": "TEXT"}``.
+            Each gets the column ``seq``, one counter for all of them, in front.
+
+    Rows are buffered: they are written by :meth:`flush`, by every reading, and when 10,000 are waiting. A buffer is
+    given up only once its rows are committed.
+
+    Raises:
+        DatabaseError: the file cannot be used.
+    """
+
+    def __init__(self, path: str | Path | None, tables: dict[str, dict[str, str]]) -> None:
+        self.path = None if path is None else Path(path)
+        self.tables = tables
+        self._waiting: dict[str, list[tuple[Any, ...]]] = {name: [] for name in tables}
+        self._count = 0
+        self._connection = self._open(self.path)
+        self.mark = self._last_seq()
+
+    def _open(self, path: Path | None) -> sqlite3.Connection:
+        try:
+            if path is not None:
+                path.parent.mkdir(parents=True, exist_ok=True)
+            connection = sqlite3.connect(MEMORY if path is None else path, check_same_thread=False)
+            connection.execute("PRAGMA journal_mode=WAL")
+            connection.execute("PRAGMA synchronous=NORMAL")
+            for name, columns in self.tables.items():
+                fields = "".join(f", {column} {kind}" for column, kind in columns.items())
+                connection.execute(f"CREATE TABLE IF NOT EXISTS {name} (seq INTEGER PRIMARY KEY{fields})")
+            connection.commit()
+        except (OSError, sqlite3.Error) as error:
+            raise DatabaseError(
+                f"{path} cannot keep the records of a world: {error}. Give another path, or None to keep them in memory"
+            ) from error
+        return connection
+
+    def _last_seq(self) -> int:
+        return max(self._connection.execute(f"SELECT max(seq) FROM {name}").fetchone()[0] or 0 for name in self.tables)
+
+    def add(self, table: str, *values: Any) -> int:
+        """Add a row (one value per declared column); its number, larger than that of every row before."""
+        self.mark += 1
+        self._waiting[table].append((self.mark, *values))
+        self._count += 1
+        if self._count >= BATCH:
+            self.flush()
+        return self.mark
+
+    def flush(self) -> None:
+        """Write and commit what is waiting.
+
+        Raises:
+            DatabaseError: it could not be written; nothing is lost, and the next call tries again.
+        """
+        if not self._count:
+            return
+        try:
+            with self._connection as connection:
+                for name, rows in self._waiting.items():
+                    if rows:
+                        marks = ", ".join("?" * (len(self.tables[name]) + 1))
+                        connection.executemany(f"INSERT INTO {name} VALUES ({marks})", rows)
+        except sqlite3.Error as error:
+            raise DatabaseError(f"{self._count} rows are still waiting for {self.path}: {error}") from error
+        for rows in self._waiting.values():
+            rows.clear()
+        self._count = 0
+
+    def rows(self, query: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """The answer to a SELECT, including everything added so far."""
+        self.flush()
+        return self._connection.execute(query, values).fetchall()
+
+    def back_to(self, mark: int) -> None:
+        """Forget every row added after the one of this number.
+
+        Raises:
+            DatabaseError: the rows up to it are not all here.
+        """
+        if mark > self.mark:
+            raise DatabaseError(f"{self.path} ends at row {self.mark}: it cannot be taken to row {mark}")
+        self.flush()
+        with self._connection as connection:
+            for name in self.tables:
+                connection.execute(f"DELETE FROM {name} WHERE seq > ?", (mark,))
+        self.mark = mark
+
+    def copy_to(self, path: str | Path) -> None:
+        """Write all of it to another file."""
+        self.flush()
+        target = sqlite3.connect(path)
+        try:
+            self._connection.backup(target)
+        finally:
+            target.close()
+
+    def load(self, path: str | Path) -> None:
+        """Take over all of another file, in place of what is here."""
+        source = sqlite3.connect(path)
+        try:
+            source.backup(self._connection)
+        finally:
+            source.close()
+        self._drop_waiting()
+        self.mark = self._last_seq()
+
+    def move_to(self, path: str | Path) -> None:
+        """Go on in a file: what is there stays, and what is in memory here is added to an empty one.
+
+        Raises:
+            DatabaseError: the file cannot be used.
+        """
+        old, self.path = self._connection, Path(path)
+        self.flush()
+        self._connection = self._open(self.path)
+        if not self._last_seq():
+            old.backup(self._connection)
+        old.close()
+        self.mark = self._last_seq()
+
+    def _drop_waiting(self) -> None:
+        for rows in self._waiting.values():
+            rows.clear()
+        self._count = 0
+
+    def close(self) -> None:
+        """Write what is waiting, and let the file go."""
+        self.flush()
+        self._connection.close()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What a snapshot holds of it: how far it had come."""
+        self.flush()
+        return {"mark": self.mark}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.back_to(state["mark"])
