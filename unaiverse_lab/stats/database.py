@@ -16,6 +16,15 @@ from unaiverse_lab.core.errors import LabError
 MEMORY = ":memory:"
 BATCH = 10_000
 
+TABLES: dict[str, dict[str, str]] = {
+    "badges": {
+        "time": "REAL", "peer": "TEXT", "node_id": "TEXT", "name": "TEXT", "type": "TEXT", "score": "REAL",
+        "description": "TEXT", "token": "TEXT", "proposer": "TEXT", "decided_by": "TEXT", "status": "TEXT",
+        "reason": "TEXT", "epoch": "INTEGER",
+    },
+}  # fmt: skip
+"""What a world keeps: the ledger of its badges."""
+
 
 class DatabaseError(LabError):
     """The file cannot be used: it is no database, is in use by another process, or the disk is full."""
@@ -29,6 +38,9 @@ class Database:
         tables: name of each table -> names of its columns, each with its SQLite type, e.g. ``{"value": "TEXT"}``.
             Each gets the column ``seq``, one counter for all of them, in front.
 
+    ``mark`` is the number of the last row. ``revision`` is another number whenever rows were taken away or taken over,
+    so that whoever remembers what it has read knows when to read again.
+
     Rows are buffered: they are written by :meth:`flush`, by every reading, and when 10,000 are waiting. A buffer is
     given up only once its rows are committed.
 
@@ -41,6 +53,7 @@ class Database:
         self.tables = tables
         self._waiting: dict[str, list[tuple[Any, ...]]] = {name: [] for name in tables}
         self._count = 0
+        self.revision = 0
         self._connection = self._open(self.path)
         self.mark = self._last_seq()
 
@@ -111,6 +124,7 @@ class Database:
             for name in self.tables:
                 connection.execute(f"DELETE FROM {name} WHERE seq > ?", (mark,))
         self.mark = mark
+        self.revision += 1
 
     def copy_to(self, path: str | Path) -> None:
         """Write all of it to another file."""
@@ -130,6 +144,7 @@ class Database:
             source.close()
         self._drop_waiting()
         self.mark = self._last_seq()
+        self.revision += 1
 
     def move_to(self, path: str | Path) -> None:
         """Go on in a file: what is there stays, and what is in memory here is added to an empty one.
@@ -144,6 +159,7 @@ class Database:
             old.backup(self._connection)
         old.close()
         self.mark = self._last_seq()
+        self.revision += 1
 
     def _drop_waiting(self) -> None:
         for rows in self._waiting.values():
