@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from unaiverse_lab.behavior.model import Call, State, Transition, copied, substitute
-from unaiverse_lab.behavior.policy import Candidate, FilterFunction, policy_default
+from unaiverse_lab.behavior.policy import Candidate, FilterFunction, filter_words, policy_default
 from unaiverse_lab.behavior.requests import Refused
 from unaiverse_lab.behavior.runstate import AGAIN, DONE, FAILED, Run, RunState, returned_nothing
 from unaiverse_lab.core.errors import BehaviorError, LabError
@@ -265,6 +265,7 @@ class Interpreter(RunState):
             self._fault(error, run.source, "policy filter")
             return True
         if chosen < 0:
+            self.reason = filter_words(policy_filter)
             self._record_try(run, "vetoed")
             return False
         if chosen != index or served is not request:
@@ -302,6 +303,7 @@ class Interpreter(RunState):
         if edge.msg is not None and run.step < 0:
             self._show(edge, interaction)
         own = interaction is not None and interaction.is_system and bool(interaction.streams)
+        begins = run.started_at is None
         if run.started_at is None:
             if own and not self._start_own(run, interaction):  # type: ignore[arg-type]
                 return FAILED
@@ -314,6 +316,9 @@ class Interpreter(RunState):
         if (own or (multi and run.step >= 0)) and not self.surroundings.has_fresh_data(interaction):  # type: ignore[arg-type]
             if run.retry_from is None:
                 run.retry_from = run.started_at
+            if begins:
+                self.reason = None
+                self._record_try(run, "waiting")
             return AGAIN
         run.step += 1
         self.reason = None

@@ -70,6 +70,13 @@ def policy_default(candidates: list[Candidate]) -> Choice:
     return -1, None
 
 
+def filter_words(policy_filter: FilterFunction) -> str:
+    """Which filter held an action back, and until when if it has a time ``until``: ``"pause until 3.2 s"``."""
+    name = getattr(policy_filter, "__name__", type(policy_filter).__name__)
+    until = getattr(policy_filter, "until", None)
+    return f"{name} until {until:g} s" if isinstance(until, int | float) else name
+
+
 class PolicyFilterDelayAction:
     """A filter that holds back some actions for a while each time one of them is chosen.
 
@@ -97,6 +104,11 @@ class PolicyFilterDelayAction:
         self.clock = clock
         self.rng = rng
         self._until: float | None = None
+
+    @property
+    def until(self) -> float | None:
+        """The time at which it lets go what it holds back now; None if it holds nothing back."""
+        return self._until
 
     def duration(self, rng: random.Random) -> float:
         """Seconds to hold back this time."""

@@ -12,7 +12,7 @@ from unaiverse_lab.behavior.surroundings import Surroundings
 from unaiverse_lab.core.errors import BehaviorError
 from unaiverse_lab.core.faults import fault
 from unaiverse_lab.core.interaction import SYSTEM, SYSTEM_UUID, Interaction, Status
-from unaiverse_lab.core.records import Said, Tried
+from unaiverse_lab.core.records import Forced, Said, Tried
 
 DONE, AGAIN, FAILED = 0, 1, 2
 MARKS = ("   ✅ ", "   🔄 ", "   ❌ ")
@@ -208,7 +208,6 @@ class RunState:
             following = [edge.target for edge in self.machine.edges_from(here) if edge.ready]
             here = following[0] if following else None
         cycle = " -> ".join([*chain, here] if here is not None else chain) or ", ".join(names)
-        self.enabled = False
         self._fault(
             BehaviorError(
                 f"{crossed} transitions in one tick without reaching a blocking state ({cycle}): the machine is "
@@ -217,6 +216,14 @@ class RunState:
             self.state,
             self._last_completed or "",
         )
+        self.stop()
+
+    def stop(self) -> None:
+        """Switch the machine off because of the fault recorded just before."""
+        self.enabled = False
+        around = self.surroundings
+        where = self.state or self.limbo_state
+        around.record(Forced(around.clock.tick, around.clock.now, around.name, "stop", where))
 
     def _welcome(self) -> None:
         self._welcomed = True

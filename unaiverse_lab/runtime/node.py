@@ -282,8 +282,8 @@ class Node:
     def stop_machine(self, error: Exception) -> None:
         """Switch off a machine that cannot run, and record why."""
         behav = self.agent.behav  # type: ignore[union-attr]
-        behav.enabled = False
         self.record(fault(error, self.clock, self.name, behav.get_state_name(True)))
+        behav.stop()
 
     async def finish_turn(self) -> None:
         """After the machine has acted: samples and answers leave, overdue interactions end."""
