@@ -54,8 +54,9 @@ class Tried(Record, tag="attempt", rename={"source": "from", "target": "to"}):
     """An action was tried and its transition was not taken.
 
     ``outcome`` is one of ``"failed"`` (returned a false value), ``"again"`` (kept pending: it is tried again at the
-    next tick), ``"step"`` (one step of several done), ``"timeout"`` (given up, not called), ``"vetoed"`` (the policy
-    filter refused it) or ``"raised"`` (see the :class:`Fault` just before). ``reason`` is what the action said with
+    next tick), ``"waiting"`` (kept pending, not called yet: data of its streams has to come first), ``"step"`` (one
+    step of several done), ``"timeout"`` (given up, not called), ``"vetoed"`` (the policy filter refused it; ``reason``
+    names the filter) or ``"raised"`` (see the :class:`Fault` just before). ``reason`` is what the action said with
     ``self.because(...)``.
     """
 
@@ -94,7 +95,8 @@ class Said(Record, tag="message"):
 class Joined(Record, tag="join"):
     """One stage of a node's way into the world.
 
-    ``stage``: ``"asked"``, ``"admitted"``, ``"refused"`` (with ``reason``) or ``"left"``.
+    ``stage``: ``"asked"``, ``"admitted"``, ``"refused"`` (with ``reason``), ``"left"``, or ``"purged"`` (it could not be
+    reached, and the world took it off its lists).
     ``node`` is always the joining node.
     """
 
@@ -124,6 +126,17 @@ class RoleSet(Record, tag="role"):
     previous: str | None = None
 
 
+class RoleSuggested(Record, tag="role-suggestion"):
+    """The member ``by`` suggested a ``role`` for ``node``; the world followed it, or did not, with the ``reason``."""
+
+    kind: ClassVar[str] = "role-suggestion"
+
+    role: str
+    by: str
+    accepted: bool = True
+    reason: str | None = None
+
+
 class Badge(Record, tag="badge"):
     """The world awarded a badge to ``node``, or refused to, with the ``reason``.
 
@@ -142,7 +155,10 @@ class Badge(Record, tag="badge"):
 
 
 class Forced(Record, tag="control", rename={"source": "from", "target": "to"}):
-    """The machine was moved or switched from outside: ``set_state``, ``reset_state``, ``enable``, ``disable``."""
+    """The machine was moved or switched from outside: ``set_state``, ``reset_state``, ``enable``, ``disable``.
+
+    ``what`` is ``"stop"`` when it was switched off because of the :class:`Fault` just before.
+    """
 
     kind: ClassVar[str] = "control"
 
@@ -186,6 +202,21 @@ class Requested(Record, tag="request", rename={"source": "from"}):
     source: str | None = None
     accepted: bool = True
     reason: str | None = None
+
+
+class Redefined(Record, tag="redefine", rename={"before": "from", "after": "to"}):
+    """From here on the world runs with another definition: ``before`` and ``after`` are its versions (0: none).
+
+    ``what`` is ``"world"``, ``"role"``, ``"action"``, ``"behavior"`` or ``"stats"``; the name of an action is
+    ``role.action``. ``node`` is the world's.
+    """
+
+    kind: ClassVar[str] = "redefine"
+
+    what: str
+    name: str
+    before: int
+    after: int
 
 
 class Completed(Record, tag="complete"):
@@ -258,11 +289,13 @@ AnyRecord = (
     | Joined
     | BehaviorSet
     | RoleSet
+    | RoleSuggested
     | Badge
     | Forced
     | Met
     | Sent
     | Requested
+    | Redefined
     | Completed
     | Pushed
     | Injected

@@ -1,5 +1,10 @@
-"""Keeping score: statistics of a world, where they are kept, and the figures that show them."""
+"""Keeping score: statistics of a world, where they are kept, and the figures that show them.
 
+The package is also the decorator ``@lab.stats``.
+"""
+
+from unaiverse_lab.core.declare import make_callable
+from unaiverse_lab.core.declare import stats as _stats
 from unaiverse_lab.stats.figures import THEME, THEMES, Dash, DefaultBaseDash, UIPlot, WorldSidebarDash
 from unaiverse_lab.stats.page import render_plotly_html
 from unaiverse_lab.stats.stats import Stats
@@ -14,3 +19,5 @@ __all__ = [
     "WorldSidebarDash",
     "render_plotly_html",
 ]
+
+make_callable(__name__, _stats)

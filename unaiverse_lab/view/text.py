@@ -20,8 +20,10 @@ from unaiverse_lab.core.records import (
     Moved,
     Pushed,
     Record,
+    Redefined,
     Requested,
     RoleSet,
+    RoleSuggested,
     Said,
     Sent,
     Tried,
@@ -34,10 +36,17 @@ _OUTCOMES = {
     "again": "not yet, it will be tried again at the next tick",
     "step": "one step of several done",
     "timeout": "given up, its time is over",
+    "waiting": "it waits for data and was not called yet",
     "vetoed": "vetoed by the policy filter",
     "raised": "it raised an error",
 }
-_STAGES = {"asked": "asked to join", "admitted": "was admitted", "refused": "was refused", "left": "left"}
+_STAGES = {
+    "asked": "asked to join",
+    "admitted": "was admitted",
+    "refused": "was refused",
+    "left": "left",
+    "purged": "was taken off the lists",
+}
 _MEETINGS = {
     "asked": "asked to meet",
     "met": "met",
@@ -177,6 +186,12 @@ def _(record: RoleSet) -> str:
 
 
 @sentence.register
+def _(record: RoleSuggested) -> str:
+    said = "is to be" if record.accepted else "is not to be"
+    return _said(record, f"{said} {record.role}, as {record.by} suggested{_because(record.reason)}")
+
+
+@sentence.register
 def _(record: Badge) -> str:
     score = "" if record.score is None else f" (score {record.score:g})"
     badge = f"the badge {record.badge_type!r}{score}"
@@ -188,9 +203,17 @@ def _(record: Badge) -> str:
 
 @sentence.register
 def _(record: Forced) -> str:
+    if record.what == "stop":
+        return _said(record, f"is switched off{f' in {record.source}' if record.source else ''}, because of the error")
     start = f" from {record.source}" if record.source else ""
     end = f" to {record.target}" if record.target else ""
     return _said(record, f"was changed from outside, {record.what}{start}{end}")
+
+
+@sentence.register
+def _(record: Redefined) -> str:
+    before = f", before it was version {record.before}" if record.before else ""
+    return _said(record, f"goes on with version {record.after} of the {record.what} {record.name}{before}")
 
 
 @sentence.register
