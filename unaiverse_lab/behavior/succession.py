@@ -36,8 +36,8 @@ def succeed(
 ) -> Succession:
     """Give a running machine a new definition, between two ticks.
 
-    It stays in its state, with the time it has spent there, as long as a state of that name exists. A pending action goes
-    on, and requests keep waiting, where the new definition has the same transition; others are discarded.
+    It stays in its state, with the time it has spent there, as long as a state of that name exists. A pending action
+    goes on, and requests keep waiting, where the new definition has the same transition; others are discarded.
 
     Args:
         behav: the machine that runs.

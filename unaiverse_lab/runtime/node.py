@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from contextvars import ContextVar
+from math import isfinite
+from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
 from unaiverse_lab.agents import Agent
 from unaiverse_lab.behavior import HybridStateMachine
 from unaiverse_lab.behavior.interpreter import NEVER
 from unaiverse_lab.core.clock import Clock, VirtualClock
+from unaiverse_lab.core.declare import declared
 from unaiverse_lab.core.envelope import (
     BadgeAwarded,
     Body,
     Envelope,
     Farewell,
+    MemberPurged,
     ProfileMessage,
     RoleChange,
+    SuggestionAnswers,
     WorldApproval,
     WorldRefusal,
 )
@@ -33,7 +38,7 @@ from unaiverse_lab.world import Gate, World
 DEFAULT_DELTA = 1.0 / 25.0
 OUTSIDE, ASKING, MEMBER, REFUSED, LEFT = "outside", "asking", "member", "refused", "left"
 IGNORED = (
-    "unaiverse_key", "hidden", "code_repo", "code_commit", "base_identity_dir", "allow_connection_through_relay",
+    "unaiverse_key", "hidden", "code_repo", "code_commit", "allow_connection_through_relay",
     "talk_to_relay_based_nodes",
 )  # fmt: skip
 
@@ -53,6 +58,7 @@ class Home(Protocol):
     clock: VirtualClock
     trace: Trace
     transport: InProcessTransport
+    nodes: dict[str, Node]
     world_node: Node | None
 
     @property
@@ -94,10 +100,13 @@ class Node:
         world_masters_node_ids, world_masters_node_names: who may lead (worlds).
         certified: whether the profile carries the flag.
         run_hook: ``f(node)`` called at the end of each turn; its exceptions are recorded and contained.
+        base_identity_dir: the folder where checkpoints go; None: the usual one.
+        save_checkpoint_every: seconds between checkpoints; -1, the default: none are made.
+        send_stats_every: seconds between two reports of an agent's figures to its world. Default 30.
         ignored: options of the peer that make no sense here; accepted with a warning.
 
     Raises:
-        WorldError: neither an agent nor a world, or no name.
+        WorldError: neither an agent nor a world, no name, or seconds that are none.
     """
 
     __slots__ = (
@@ -138,6 +147,9 @@ class Node:
         world_masters_node_names: Iterable[str] | None = None,
         certified: bool = False,
         run_hook: Callable[[Node], None] | None = None,
+        base_identity_dir: str | Path | None = None,
+        save_checkpoint_every: float = -1.0,
+        send_stats_every: float = 30.0,
         **ignored: Any,
     ) -> None:
         if not isinstance(hosted, Agent | World):
@@ -155,6 +167,9 @@ class Node:
         self.peer_id = peer_id_of(name)
         self.clock_delta = clock_delta if clock_delta is not None else DEFAULT_DELTA
         self.run_hook = run_hook
+        self.base_identity_dir = None if base_identity_dir is None else str(base_identity_dir)
+        self.save_checkpoint_every = _seconds("save_checkpoint_every", save_checkpoint_every, off=-1.0)
+        self.send_stats_every = _seconds("send_stats_every", send_stats_every)
         self.join_options: dict[str, Any] = {}
         self.state = OUTSIDE
         self.why_refused: str | None = None
@@ -235,6 +250,11 @@ class Node:
         """Peer id of a node of this session."""
         return self.synchronizer.peer_named(name) if self.synchronizer is not None else None
 
+    def identity_of(self, name: str) -> tuple[str, str] | None:
+        """Peer id and node id of the node of that name, as the session knows it."""
+        node = self.synchronizer.nodes.get(name) if self.synchronizer is not None else None
+        return None if node is None else (node.peer_id, node.node_id)
+
     # ------------------------------------------------------------------ life
 
     def start(self, synchronizer: Home, order: int) -> None:
@@ -251,6 +271,7 @@ class Node:
         if self.world is not None:
             self.world.prepare()
             self.world.attach_to(self)
+            declared(type(self.world)).runs_in(synchronizer)
             self.state = MEMBER
             return
         assert self.agent is not None
@@ -337,7 +358,7 @@ class Node:
             handler = None if self.agent is None else self._words_of_the_world.get(type(body))
             if handler is not None:
                 self._need_world(envelope.sender)
-                handler(self, envelope.sender, body)
+                await handler(self, envelope.sender, body)
             else:
                 await self.hosted.receive(envelope.sender, body)
         except Exception as error:
@@ -354,42 +375,68 @@ class Node:
         if host is None or sender != host.peer_id:
             raise LabError(f"{sender} spoke as if it were the world")
 
-    def _on_approval(self, sender: str, body: WorldApproval) -> None:
+    async def _on_approval(self, sender: str, body: WorldApproval) -> None:
         if self.state != ASKING:
             raise LabError("the world let in a node that was not asking")
         self.state = MEMBER
         assert self.agent is not None
+        self.profile.set_cv(body.cv)
         self.agent.learn_streams(sender, body.streams)
-        self._adopt(body.role, body.role_name)
+        await self._adopt(body.role, body.role_name)
 
-    def _on_refusal(self, sender: str, body: WorldRefusal) -> None:
+    async def _on_refusal(self, sender: str, body: WorldRefusal) -> None:
+        if self.state != ASKING:
+            raise LabError("the world refused a node that was not asking")
         self.state = REFUSED
         self.why_refused = body.reason
 
-    def _on_role_change(self, sender: str, body: RoleChange) -> None:
-        self._adopt(body.role, body.role_name)
+    async def _on_role_change(self, sender: str, body: RoleChange) -> None:
+        if self.state != MEMBER:
+            raise LabError(f"the world gave the role {body.role_name!r} to a node that is no member")
+        await self._adopt(body.role, body.role_name)
+        if self.agent is not None and self.state == MEMBER:
+            self.agent.send_profile_to_all()
 
-    def _on_badge(self, sender: str, body: BadgeAwarded) -> None:
+    async def _on_answers(self, sender: str, body: SuggestionAnswers) -> None:
+        assert self.agent is not None
+        for answer in body.answers:
+            await self._guarded(_call_hook(self.agent.suggestion_answered, answer), "suggestion_answered")
+
+    async def _on_purge(self, sender: str, body: MemberPurged) -> None:
+        assert self.agent is not None
+        await self.agent.lose(body.peer_id, body.reason)
+
+    async def _on_badge(self, sender: str, body: BadgeAwarded) -> None:
         assert self.agent is not None
         self.profile.add_badge(body.badge)
         self.agent.send_profile_to_all()
 
-    _words_of_the_world: ClassVar[dict[type[Body], Callable[[Node, str, Any], None]]] = {
+    _words_of_the_world: ClassVar[dict[type[Body], Callable[[Node, str, Any], Awaitable[None]]]] = {
         WorldApproval: _on_approval,
         WorldRefusal: _on_refusal,
         RoleChange: _on_role_change,
+        SuggestionAnswers: _on_answers,
+        MemberPurged: _on_purge,
         BadgeAwarded: _on_badge,
     }
 
-    def _adopt(self, role: int, role_name: str) -> None:
+    async def _adopt(self, role: int, role_name: str) -> None:
+        """Take a role; a node whose role class fails leaves the world, rather than staying in it half changed."""
         agent, world = self.agent, self._world
         assert agent is not None and world is not None
-        role_class = world.role_classes.get(role_name)
-        if role_class is not None:
-            agent.become(role_class)
-        self.profile.update_dynamic({"connections": {"role": world.roles.to_name.get(role)}})
-        agent.accept_new_role(role)
-        self.profile.update_dynamic(agent.stream_profile())
+        role_class, former = world.role_classes.get(role_name), type(agent)
+        try:
+            if role_class is not None:
+                agent.become(role_class)
+            self.profile.update_dynamic({"connections": {"role": world.roles.to_name.get(role)}})
+            agent.accept_new_role(role)
+            self.profile.update_dynamic(agent.stream_profile())
+        except Exception as error:
+            self.record(fault(error, self.clock, self.name, None, f"role {role_name}"))
+            self.why_refused = f"it could not take the role {role_name!r}: {type(error).__name__}: {error}"
+            self.farewell(self.why_refused)
+            self.profile.update_dynamic({"connections": {"role": None}})
+            await agent.give_up_role(former)
 
     def farewell(self, reason: str = "") -> None:
         """Tell everybody who knows this node that it is gone."""
@@ -431,5 +478,13 @@ def _nowhere(record: Record) -> None:
     """A node outside a session has no trace."""
 
 
-async def _call_hook(hook: Callable[[Node], None], node: Node) -> None:
-    hook(node)
+async def _call_hook(hook: Callable[[Any], None], argument: Any) -> None:
+    hook(argument)
+
+
+def _seconds(option: str, value: Any, off: float | None = None) -> float:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if number and (value == off or (value > 0 and isfinite(value))):
+        return float(value)
+    instead = "" if off is None else f", or {off:g} for never"
+    raise WorldError(f"Node(..., {option}=...) is a positive number of seconds{instead}, not {value!r}")
