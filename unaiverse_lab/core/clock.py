@@ -6,6 +6,7 @@ synchronized run the clock is virtual: ``now = epoch + tick * delta``, exact and
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Protocol
 
 
@@ -20,6 +21,22 @@ class Clock(Protocol):
     def now(self) -> float:
         """Current time in seconds; constant while nodes act in one tick."""
 
+    @property
+    def given_ms(self) -> int:
+        """The latest time that :meth:`get_time_ms` gave with ``monotonic=True``, -1 before the first."""
+
+    def get_time(self, passed: bool = False) -> float:
+        """``now``; with ``passed`` the seconds since tick 0."""
+
+    def get_time_ms(self, monotonic: bool = False) -> int:
+        """``now`` in whole milliseconds; with ``monotonic`` later than every time it gave so before."""
+
+    def get_time_as_string(self) -> str:
+        """``now`` as an ISO 8601 date and time in UTC, to the millisecond."""
+
+    def get_cycle(self) -> int:
+        """``tick``."""
+
 
 class VirtualClock:
     """A clock that moves only when told to.
@@ -32,7 +49,7 @@ class VirtualClock:
         ValueError: ``delta`` is not a positive number.
     """
 
-    __slots__ = ("delta", "epoch", "now", "tick")
+    __slots__ = ("delta", "epoch", "given_ms", "now", "tick")
 
     def __init__(self, delta: float = 1.0 / 25.0, epoch: float = 0.0) -> None:
         if not delta > 0:
@@ -41,6 +58,7 @@ class VirtualClock:
         self.epoch = epoch
         self.tick = 0
         self.now = epoch
+        self.given_ms = -1
 
     def time_of(self, tick: int) -> float:
         """Time of ``tick``, in seconds, rounded to the microsecond."""
@@ -59,3 +77,27 @@ class VirtualClock:
         """Jump to ``tick``."""
         self.tick = tick
         self.now = self.time_of(tick)
+
+    # ------------------------------------------------------------------ the course's names
+
+    def get_time(self, passed: bool = False) -> float:
+        """``now``; with ``passed`` the seconds since tick 0."""
+        return round(self.now - self.epoch, 6) if passed else self.now
+
+    def get_time_ms(self, monotonic: bool = False) -> int:
+        """``now`` in whole milliseconds; with ``monotonic`` later than every time it gave so before.
+
+        All who use the session's clock share the latter, so that no two of them get the same time.
+        """
+        time = round(self.now * 1000)
+        if monotonic:
+            time = self.given_ms = max(time, self.given_ms + 1)
+        return time
+
+    def get_time_as_string(self) -> str:
+        """``now`` as an ISO 8601 date and time in UTC, to the millisecond."""
+        return datetime.fromtimestamp(self.now, UTC).isoformat(timespec="milliseconds")
+
+    def get_cycle(self) -> int:
+        """``tick``."""
+        return self.tick

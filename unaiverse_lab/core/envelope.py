@@ -23,13 +23,17 @@ class ProfileMessage(Body, tag="profile"):
 
 
 class WorldApproval(Body, tag="world_approval"):
-    """The world lets a joiner in: its role, the behavior of that role as JSON text (None: no behavior), its streams."""
+    """The world lets a joiner in: its role, the behavior of that role as JSON text (None: no behavior), its streams.
+
+    ``cv``: the badges the world has awarded to it at earlier times.
+    """
 
     world_id: str
     role: int
     role_name: str
     behavior: str | None = None
     streams: list[dict[str, Any]] = []
+    cv: list[dict[str, Any]] = []
 
 
 class WorldRefusal(Body, tag="world_refusal"):
@@ -67,10 +71,72 @@ class BadgeSuggestions(Body, tag="badge_suggestions"):
     suggestions: list[BadgeSuggestion]
 
 
+class SuggestionAnswer(msgspec.Struct, omit_defaults=True):
+    """What the world did with one suggestion of the receiver.
+
+    ``about`` is ``"role"`` or ``"badge"``, ``wanted`` the name of the role or the type of the badge, ``peer_id`` whom
+    it was meant for. ``reason`` says why, always when it was refused.
+    """
+
+    about: str
+    peer_id: str
+    wanted: str
+    accepted: bool
+    reason: str | None = None
+
+
+class SuggestionAnswers(Body, tag="suggestion_answers"):
+    """The world answers suggestions of the receiver, one by one, in their order."""
+
+    answers: list[SuggestionAnswer]
+
+
+class MemberPurged(Body, tag="member_purged"):
+    """The world took a member that cannot be reached off its lists; who knows it forgets it."""
+
+    peer_id: str
+    reason: str
+
+
 class BadgeAwarded(Body, tag="badge"):
     """The world awarded a badge to the receiver: what to add to its CV."""
 
     badge: dict[str, Any]
+
+
+class StatsUpdate(Body, tag="stats_update"):
+    """Values the sender has stored, for the world: ``[name, value, key, ms]`` each, numbered from ``first`` on.
+
+    ``oldest`` is the number of the first one that was not acknowledged to it.
+    """
+
+    first: int
+    oldest: int
+    entries: list[Any]
+
+
+class StatsReceived(Body, tag="stats_received"):
+    """The world has what the receiver reported, up to a number, and refused some of it: numbers and reasons.
+
+    With a ``reason`` it takes nothing from the receiver at all.
+    """
+
+    upto: int
+    refused: list[tuple[int, str]] = []
+    reason: str | None = None
+
+
+class StatsRequest(Body, tag="stats_request"):
+    """Asks the world for statistics; ``filters`` are arguments of its ``query_history``."""
+
+    filters: dict[str, Any] = {}
+
+
+class StatsView(Body, tag="stats_view"):
+    """The world tells what it has measured, or the ``reason`` why it does not."""
+
+    view: dict[str, Any] | None = None
+    reason: str | None = None
 
 
 class Contact(Body, tag="contact"):
@@ -158,7 +224,13 @@ AnyBody = (
     | RoleChange
     | RoleSuggestions
     | BadgeSuggestions
+    | SuggestionAnswers
+    | MemberPurged
     | BadgeAwarded
+    | StatsUpdate
+    | StatsReceived
+    | StatsRequest
+    | StatsView
     | Contact
     | AgentApproval
     | AgentRefusal

@@ -95,8 +95,8 @@ class Said(Record, tag="message"):
 class Joined(Record, tag="join"):
     """One stage of a node's way into the world.
 
-    ``stage``: ``"asked"``, ``"admitted"``, ``"refused"`` (with ``reason``), ``"left"``, or ``"purged"`` (it could not be
-    reached, and the world took it off its lists).
+    ``stage``: ``"asked"``, ``"admitted"``, ``"refused"`` (with ``reason``), ``"left"``, or ``"purged"`` (it could not
+    be reached, and the world took it off its lists).
     ``node`` is always the joining node.
     """
 
@@ -151,6 +151,22 @@ class Badge(Record, tag="badge"):
     description: str = ""
     by: str | None = None
     awarded: bool = True
+    reason: str | None = None
+
+
+class Stat(Record, tag="stat"):
+    """``node`` reported a value, which the world stored, or refused, with the ``reason``.
+
+    ``stat`` is the declared name, ``key`` the peer id whose value it is (None: the world's). ``node`` is the world's
+    own name for what it stored by itself. What a refused report had for a value that is no number or text is in words.
+    """
+
+    kind: ClassVar[str] = "stat"
+
+    stat: str
+    key: str | None = None
+    value: Any = None
+    accepted: bool = True
     reason: str | None = None
 
 
@@ -291,6 +307,7 @@ AnyRecord = (
     | RoleSet
     | RoleSuggested
     | Badge
+    | Stat
     | Forced
     | Met
     | Sent

@@ -5,16 +5,20 @@ The package is also the decorator ``@lab.stats``.
 
 from unaiverse_lab.core.declare import make_callable
 from unaiverse_lab.core.declare import stats as _stats
+from unaiverse_lab.stats.database import DatabaseError
 from unaiverse_lab.stats.figures import THEME, THEMES, Dash, DefaultBaseDash, UIPlot, WorldSidebarDash
 from unaiverse_lab.stats.page import render_plotly_html
+from unaiverse_lab.stats.schema import StatsError
 from unaiverse_lab.stats.stats import Stats
 
 __all__ = [
     "THEME",
     "THEMES",
     "Dash",
+    "DatabaseError",
     "DefaultBaseDash",
     "Stats",
+    "StatsError",
     "UIPlot",
     "WorldSidebarDash",
     "render_plotly_html",

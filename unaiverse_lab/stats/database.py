@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +16,27 @@ from unaiverse_lab.core.errors import LabError
 
 MEMORY = ":memory:"
 BATCH = 10_000
+MOST_WAITING = 1_000_000
+PATIENCE = 1.0
 
 TABLES: dict[str, dict[str, str]] = {
+    "stats": {
+        "name": "TEXT", "key": "TEXT", "reporter": "TEXT", "t": "INTEGER", "stored": "INTEGER", "value": "",
+    },
     "badges": {
         "time": "REAL", "peer": "TEXT", "node_id": "TEXT", "name": "TEXT", "type": "TEXT", "score": "REAL",
         "description": "TEXT", "token": "TEXT", "proposer": "TEXT", "decided_by": "TEXT", "status": "TEXT",
         "reason": "TEXT", "epoch": "INTEGER",
     },
 }  # fmt: skip
-"""What a world keeps: the ledger of its badges."""
+"""What a world keeps, and the columns of each table.
+
+``stats``: one row for every value that was ever stored: whose it is (``key``, empty for WORLD names), who reported it
+(a peer id), its own time and that of storing it, both in milliseconds; numbers and text as they are, the rest as JSON.
+"""
+
+INDEXES: dict[str, tuple[str, ...]] = {"stats": ("name", "key", "t")}
+"""By what the rows of a table are looked up."""
 
 
 class DatabaseError(LabError):
@@ -48,9 +61,15 @@ class Database:
         DatabaseError: the file cannot be used.
     """
 
-    def __init__(self, path: str | Path | None, tables: dict[str, dict[str, str]]) -> None:
+    def __init__(
+        self,
+        path: str | Path | None,
+        tables: dict[str, dict[str, str]],
+        indexes: dict[str, tuple[str, ...]] | None = None,
+    ) -> None:
         self.path = None if path is None else Path(path)
         self.tables = tables
+        self.indexes = indexes or {}
         self._waiting: dict[str, list[tuple[Any, ...]]] = {name: [] for name in tables}
         self._count = 0
         self.revision = 0
@@ -61,12 +80,18 @@ class Database:
         try:
             if path is not None:
                 path.parent.mkdir(parents=True, exist_ok=True)
-            connection = sqlite3.connect(MEMORY if path is None else path, check_same_thread=False)
+            connection = sqlite3.connect(MEMORY if path is None else path, timeout=PATIENCE, check_same_thread=False)
             connection.execute("PRAGMA journal_mode=WAL")
             connection.execute("PRAGMA synchronous=NORMAL")
             for name, columns in self.tables.items():
-                fields = "".join(f", {column} {kind}" for column, kind in columns.items())
+                fields = "".join(f", {column} {kind}".rstrip() for column, kind in columns.items())
                 connection.execute(f"CREATE TABLE IF NOT EXISTS {name} (seq INTEGER PRIMARY KEY{fields})")
+                present = [row[1] for row in connection.execute(f"PRAGMA table_info({name})")]
+                if present != ["seq", *columns]:
+                    raise sqlite3.DatabaseError(f"its table {name!r} has the columns {', '.join(present)}")
+            for name, columns_of_it in self.indexes.items():
+                by = ", ".join(columns_of_it)
+                connection.execute(f"CREATE INDEX IF NOT EXISTS {name}_by_{columns_of_it[0]} ON {name} ({by})")
             connection.commit()
         except (OSError, sqlite3.Error) as error:
             raise DatabaseError(
@@ -78,13 +103,25 @@ class Database:
         return max(self._connection.execute(f"SELECT max(seq) FROM {name}").fetchone()[0] or 0 for name in self.tables)
 
     def add(self, table: str, *values: Any) -> int:
-        """Add a row (one value per declared column); its number, larger than that of every row before."""
+        """Add a row (one value per declared column); its number, larger than that of every row before.
+
+        Raises:
+            DatabaseError: a million rows are waiting, none of which could be written; this one was not taken.
+        """
+        if self._count >= MOST_WAITING:
+            self.flush()
         self.mark += 1
         self._waiting[table].append((self.mark, *values))
         self._count += 1
-        if self._count >= BATCH:
-            self.flush()
+        if self._count % BATCH == 0:
+            with suppress(DatabaseError):  # they wait on, and whoever calls flush() is told
+                self.flush()
         return self.mark
+
+    @property
+    def waiting(self) -> int:
+        """How many rows are not written yet."""
+        return self._count
 
     def flush(self) -> None:
         """Write and commit what is waiting.
@@ -100,11 +137,16 @@ class Database:
                     if rows:
                         marks = ", ".join("?" * (len(self.tables[name]) + 1))
                         connection.executemany(f"INSERT INTO {name} VALUES ({marks})", rows)
+        except sqlite3.IntegrityError as error:
+            raise DatabaseError(f"{self._cannot()} another world writes to the same file ({error})") from error
         except sqlite3.Error as error:
-            raise DatabaseError(f"{self._count} rows are still waiting for {self.path}: {error}") from error
+            raise DatabaseError(f"{self._cannot()} {error}") from error
         for rows in self._waiting.values():
             rows.clear()
         self._count = 0
+
+    def _cannot(self) -> str:
+        return f"{self._count} rows cannot be written to {self.path or 'memory'}, and are kept:"
 
     def rows(self, query: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """The answer to a SELECT, including everything added so far."""

@@ -26,6 +26,7 @@ from unaiverse_lab.core.records import (
     RoleSuggested,
     Said,
     Sent,
+    Stat,
     Tried,
 )
 from unaiverse_lab.view._drawing import clipped, escaped, one_line
@@ -199,6 +200,14 @@ def _(record: Badge) -> str:
     if not record.awarded:
         return _said(record, f"was refused {badge}{by}{_because(record.reason)}")
     return _said(record, f"was awarded {badge}{by}{_because(clipped(record.description, 120))}")
+
+
+@sentence.register
+def _(record: Stat) -> str:
+    what = f"{record.stat} = {clipped(str(record.value), 80)}" + (f" for {record.key}" if record.key else "")
+    if not record.accepted:
+        return _said(record, f"could not report {what}{_because(record.reason)}")
+    return _said(record, f"reported {what}")
 
 
 @sentence.register

@@ -1,0 +1,277 @@
+"""The book of a world: every value a row of the database, the latest ones and the recent series at hand."""
+
+from __future__ import annotations
+
+import copy
+import json
+import warnings
+from bisect import insort
+from collections.abc import Iterable, Mapping
+from operator import itemgetter
+from typing import Any
+
+from unaiverse_lab.stats.database import Database
+from unaiverse_lab.stats.schema import Declared, StatsError
+
+Point = tuple[int, Any, int]
+"""Time in ms, value, time of storing in ms."""
+
+FEWEST = 1024
+"""Series of fewer points are not looked through for old ones."""
+
+_time = itemgetter(0)
+_JSON = (list, dict)
+COLUMNS = "name, key, value, t, stored"
+
+
+class Recent:
+    """The recent points of one series, in order of time, those of one time in order of storing."""
+
+    __slots__ = ("many", "oldest", "points")
+
+    def __init__(self) -> None:
+        self.points: list[Point] = []
+        self.oldest = 0
+        self.many = FEWEST
+
+    def add(self, point: Point) -> None:
+        """Put a point in its place."""
+        points = self.points
+        if not points:
+            self.oldest = point[2]
+            points.append(point)
+            return
+        if point[2] < self.oldest:
+            self.oldest = point[2]
+        if point[0] >= points[-1][0]:
+            points.append(point)
+        else:
+            insort(points, point, key=_time)
+
+    def drop_before(self, stored: float) -> None:
+        """Let the points go that were stored before a time, but the last one."""
+        if self.oldest < stored:
+            self.points = [point for point in self.points if point[2] >= stored] or self.points[-1:]
+            self.oldest = min(point[2] for point in self.points)
+        self.many = max(FEWEST, 2 * len(self.points))
+
+
+class Book:
+    """What a world has stored.
+
+    Args:
+        database: where all of it is kept.
+        known: the declared names.
+        window: how long points of series are kept at hand after they were stored, in ms.
+
+    ``latest`` maps a key (empty for WORLD names) to the value stored last under each name.
+    """
+
+    def __init__(self, database: Database, known: Mapping[str, Declared], window: float) -> None:
+        self.database = database
+        self.known = known
+        self.window = window
+        self.latest: dict[str, dict[str, Any]] = {}
+        self.recent: dict[tuple[str, str], Recent] = {}
+        self.ignored = 0
+        self.revision = -1
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Read again what is at hand, if the database was taken to another moment."""
+        if self.revision != self.database.revision:
+            self._rebuild()
+            self.revision = self.database.revision
+
+    def _rebuild(self) -> None:
+        self.latest, self.recent, ignored = {}, {}, set()
+        groups = self.database.rows(
+            "SELECT a.name, a.key, a.value, a.t, a.stored FROM stats a JOIN "
+            "(SELECT min(seq) AS first, max(seq) AS last FROM stats GROUP BY name, key) b ON a.seq = b.last "
+            "ORDER BY b.first"
+        )
+        for row in groups:
+            if self._noted(row) is None:
+                ignored.add(row[0])
+        end = max((row[4] for row in groups), default=0)
+        for name, key, cell, t, stored in self.database.rows(
+            f"SELECT {COLUMNS} FROM stats WHERE stored >= ? ORDER BY seq", (end - self.window,)
+        ):
+            declared = self.known.get(name)
+            if declared is not None and declared.dynamic:
+                value = value_of(declared, cell)
+                if value is not NOTHING:
+                    self._series(name, key).add((t, value, stored))
+        for name, key, cell, t, stored in groups:
+            declared = self.known.get(name)
+            if declared is not None and declared.dynamic and (name, key) not in self.recent:
+                value = value_of(declared, cell)
+                if value is not NOTHING:
+                    self._series(name, key).add((t, value, stored))
+        if ignored and not self.ignored:
+            names = ", ".join(sorted(ignored))
+            warnings.warn(
+                f"{self.database.path} holds stats that are not declared (any more), or otherwise: {names}. They stay "
+                "in the file, and are ignored",
+                stacklevel=4,
+            )
+        self.ignored = len(ignored)
+
+    def _noted(self, row: tuple[Any, ...]) -> Any:
+        name, key, cell = row[:3]
+        declared = self.known.get(name)
+        value = NOTHING if declared is None else value_of(declared, cell)
+        if declared is None or value is NOTHING:
+            return None
+        self.latest.setdefault(key, {})[name] = value
+        return declared
+
+    def _series(self, name: str, key: str) -> Recent:
+        series = self.recent.get((name, key))
+        if series is None:
+            series = self.recent[name, key] = Recent()
+        return series
+
+    # ------------------------------------------------------------------ writing
+
+    def add(self, declared: Declared, key: str, value: Any, t: int, reporter: str, stored: int) -> None:
+        """Store a value (one that :meth:`Declared.take` gave).
+
+        Raises:
+            DatabaseError: it cannot be kept.
+        """
+        name = declared.name
+        self.database.add("stats", name, key, reporter, t, stored, cell_of(declared, value))
+        group = self.latest.get(key)
+        if group is None:
+            group = self.latest[key] = {}
+        group[name] = value
+        if declared.dynamic:
+            series = self._series(name, key)
+            series.add((t, value, stored))
+            if len(series.points) > series.many:
+                series.drop_before(stored - self.window)
+
+    def is_latest(self, declared: Declared, key: str, value: Any) -> bool:
+        """Whether a value is the same as the one stored last."""
+        group = self.latest.get(key, {})
+        return declared.name in group and group[declared.name] == value
+
+    # ------------------------------------------------------------------ reading
+
+    def points(self, name: str, key: str, now: float | None) -> list[Point]:
+        """The recent points of a series.
+
+        Args:
+            name: of the stat.
+            key: whose; empty for WORLD names.
+            now: time in ms; None: unknown.
+        """
+        series = self.recent.get((name, key))
+        if series is None:
+            return []
+        if now is not None:
+            series.drop_before(now - self.window)
+        return series.points
+
+    def view(self, since: float, now: float | None) -> dict[str, Any]:
+        """All latest values and recent points, those of series later than ``since`` ms if that is above 0."""
+        view: dict[str, Any] = {"world": {}, "peers": {}}
+        for name, declared in self.known.items():
+            if not declared.grouped:
+                view["world"][name] = [] if declared.dynamic else declared.default
+        for key, group in self.latest.items():
+            place = view["peers"].setdefault(key, {}) if key else view["world"]
+            for name, value in group.items():
+                if not self.known[name].dynamic:
+                    place[name] = given(value)
+                    continue
+                points = [[t, given(v)] for t, v, _ in self.points(name, key, now) if t > since or since <= 0]
+                if points or not key:
+                    place[name] = points
+        return view
+
+    def history(
+        self,
+        names: Iterable[str] | None,
+        keys: Iterable[str] | None,
+        time_range: tuple[float, float],
+        value_range: tuple[float, float] | None,
+        limit: int | None,
+    ) -> dict[str, Any]:
+        """Stored values, as a view; see :meth:`Stats.query_history`.
+
+        Raises:
+            DatabaseError: what is waiting cannot be written.
+        """
+        wanted = [self.known[name] for name in (self.known if names is None else dict.fromkeys(names))]
+        if value_range is not None:
+            wanted = [declared for declared in wanted if declared.kind in (int, float)]
+        where, values = ["t BETWEEN ? AND ?"], [*time_range]
+        if keys is not None:
+            listed = list(dict.fromkeys(keys))
+            grouped = f"key IN ({', '.join('?' * len(listed))})" if listed else "FALSE"
+            where.append(f"(key = '' OR {grouped})")
+            values += listed  # type: ignore[arg-type]
+        if value_range is not None:
+            where.append("typeof(value) <> 'null' AND value BETWEEN ? AND ?")
+            values += value_range
+        view: dict[str, Any] = {"world": {}, "peers": {}}
+        for dynamic in (False, True):
+            chosen = [declared.name for declared in wanted if declared.dynamic is dynamic]
+            if not chosen:
+                continue
+            source = "stats"
+            if not dynamic:
+                source = (
+                    "(SELECT *, max(seq) FROM stats WHERE name IN (SELECT value FROM json_each(?)) GROUP BY name, key)"
+                )
+            query = f"SELECT seq, {COLUMNS} FROM {source} WHERE name IN (SELECT value FROM json_each(?)) AND "
+            query += " AND ".join(where) + " ORDER BY t DESC, seq DESC" + (" LIMIT ?" if dynamic and limit else "")
+            asked: list[Any] = [json.dumps(chosen)] * (1 if dynamic else 2) + values
+            rows = self.database.rows(query, [*asked, limit] if dynamic and limit else asked)
+            for _, name, key, cell, t, _ in reversed(rows):
+                declared = self.known[name]
+                value = value_of(declared, cell)
+                if value is NOTHING:
+                    continue
+                place = view["peers"].setdefault(key, {}) if key else view["world"]
+                if dynamic:
+                    place.setdefault(name, []).append([t, value])
+                else:
+                    place[name] = value
+        return view
+
+
+class _Nothing:
+    """A cell that holds no value of the declared type."""
+
+
+NOTHING = _Nothing()
+
+
+def cell_of(declared: Declared, value: Any) -> Any:
+    """A value as it stands in the database."""
+    if declared.kind in _JSON and value is not None:
+        return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return value
+
+
+def value_of(declared: Declared, cell: Any) -> Any:
+    """What a cell of the database holds; ``NOTHING`` if that does not fit the declaration."""
+    kind = declared.kind
+    if type(cell) is kind:
+        return cell
+    try:
+        if kind is bool and cell in (0, 1):
+            return bool(cell)
+        if kind in _JSON and isinstance(cell, str):
+            cell = json.loads(cell)
+        return declared.take(cell)
+    except (StatsError, ValueError):
+        return NOTHING
+
+
+def given(value: Any) -> Any:
+    """A value to be given away: nothing that is done to it changes the book."""
+    return copy.deepcopy(value) if isinstance(value, _JSON) else value
