@@ -261,13 +261,13 @@ class UIPlot:
 
         Args:
             headers: one text above each column; None: no such row.
-            columns: the cells of each column, from the top.
+            columns: the cells of each column, from the top; a line break in a text is one in the cell.
             widths: of the columns, relative to one another; default: equal.
 
         Raises:
             LabError: there are not as many headers as columns.
         """
-        cells = [[plain(cell) for cell in column] for column in columns]
+        cells = [["<br>".join(map(plain, str(cell).split("\n"))) for cell in column] for column in columns]
         if headers is not None and len(headers) != len(cells):
             raise LabError(f"the table has {len(headers)} headers but {len(cells)} columns: give as many of each")
         trace: Json = {
@@ -354,12 +354,14 @@ class Slot(NamedTuple):
         y: from below.
         axis: number of its axes; None: the place is for tables and numbers only.
         bare: its axes are not shown.
+        indent: room for long labels left of ``x``; the heading begins there.
     """
 
     x: tuple[float, float]
     y: tuple[float, float]
     axis: int | None
     bare: bool = False
+    indent: float = 0.0
 
 
 class Dash:
@@ -490,12 +492,12 @@ class Dash:
             layout[key] += [_moved(one, slot) for one in options.get(key, ())]
 
     def _heading(self, title: str, slot: Slot) -> Json:
-        room = max(12, round((slot.x[1] - slot.x[0]) * 110))
+        room = max(12, round((slot.x[1] - slot.x[0] + slot.indent) * 110))
         return {
             "text": f"<b>{_folded(title, room)}</b>",
             "xref": "paper",
             "yref": "paper",
-            "x": slot.x[0],
+            "x": slot.x[0] - slot.indent,
             "y": slot.y[1],
             "xanchor": "left",
             "yanchor": "bottom",
@@ -677,6 +679,13 @@ def _harmless(value: Any) -> Any:
     if isinstance(value, Iterable):
         return [_harmless(one) for one in value]
     return plain(value)
+
+
+def whole(highest: float) -> Json:
+    """Options of an axis that counts: from 0, about five ticks, all of them whole numbers."""
+    tick = max(1, math.ceil(highest / 5))
+    magnitude = 10 ** (len(str(tick)) - 1)
+    return {"rangemode": "tozero", "tick0": 0, "dtick": math.ceil(tick / magnitude) * magnitude, "tickformat": ",d"}
 
 
 def steps(points: Sequence[tuple[float, Any]], end: float) -> tuple[list[float], list[Any]]:

@@ -17,6 +17,9 @@ _STYLE = (
     "main{max-width:1500px;margin:0 auto}"
     "noscript{display:block;padding:2em;font-family:sans-serif}"
 )
+_LEAST = 900
+"""Pixels across that several panels need; a narrower window scrolls."""
+
 _DRAW = (
     "(function(){var box=document.currentScript.previousElementSibling,figure=%s;"
     "figure.layout.autosize=true;"
@@ -56,12 +59,14 @@ def render_plotly_html(
         f"default-src 'none'; script-src {allowed} {_source(draw)} 'unsafe-eval'; "
         "style-src 'unsafe-inline'; img-src data: blob:; font-src data:; base-uri 'none'; form-action 'none'"
     )
+    wide = any(key.startswith("xaxis") and key not in ("xaxis", "xaxis1") for key in figure["layout"])
+    style = _STYLE + (f"main{{min-width:{_LEAST}px}}" if wide else "")
     paper = escape(str(figure["layout"].get("paper_bgcolor", "#ffffff")), quote=True)
     return (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f'<title>{label}</title><style>{_STYLE}</style>{script}</head><body style="background:{paper}">'
+        f'<title>{label}</title><style>{style}</style>{script}</head><body style="background:{paper}">'
         "<noscript>This page draws its charts with JavaScript, which is switched off here.</noscript>"
         f"<main>{drawing}</main></body></html>\n"
     )

@@ -7,13 +7,13 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from unaiverse_lab.stats.figures import SYMBOLS, DefaultBaseDash, UIPlot, colour, plain
+from unaiverse_lab.stats.figures import SYMBOLS, DefaultBaseDash, UIPlot, colour, plain, whole
 from unaiverse_lab.stats.page import render_plotly_html
 
 View = Mapping[str, Any]
 
 NOTHING = "no data yet"
-MOST_LABELS = 40
+MOST_LABELS = 20
 """With more members than this, a network is drawn without their names (they appear under the pointer)."""
 
 _COUNTERS = {
@@ -22,6 +22,9 @@ _COUNTERS = {
     "human_agents": "people",
     "artificial_agents": "artificial agents",
 }
+
+CORE_NAMES = frozenset({*_COUNTERS, "graph", "connected_peers", "state", "action", "last_action"})
+"""Names that every world has."""
 
 
 class Member(NamedTuple):
@@ -158,7 +161,7 @@ def draw_counts(panel: UIPlot, counts: Mapping[str, int]) -> None:
     # Labels are shortened, categories are not: two long words may begin alike.
     labels = [plain(word, 22) for word in words]
     panel.set_layout_opt("xaxis", {"tickvals": list(range(len(words))), "ticktext": labels})
-    panel.set_layout_opt("yaxis", {"rangemode": "tozero", "tickformat": ",d", "nticks": 6})
+    panel.set_layout_opt("yaxis", whole(max(counts.values())))
 
 
 def draw_network(
@@ -249,7 +252,7 @@ def _circle(keys: list[str], radius: float = 10.0) -> dict[str, tuple[float, flo
 
 
 def _side(x: float, y: float) -> str:
-    if abs(x) < 3:
+    if abs(x) < 1:
         return "top center" if y >= 0 else "bottom center"
     return "middle right" if x > 0 else "middle left"
 
