@@ -11,6 +11,7 @@ from unaiverse_lab.core.envelope import Body
 from unaiverse_lab.core.profile import NodeProfile
 from unaiverse_lab.core.records import Record
 from unaiverse_lab.core.roles import RoleTable
+from unaiverse_lab.stats.stats import Stats
 
 
 class Link(Protocol):
@@ -20,6 +21,7 @@ class Link(Protocol):
     peer_id: str
     clock: Clock
     seed: str
+    profile: NodeProfile
     record: Callable[[Record], None]
 
     def post(self, target: str, body: Body) -> bool:
@@ -28,11 +30,12 @@ class Link(Protocol):
     def wake(self) -> None:
         """Give the node a turn at the next tick."""
 
+    def identity_of(self, name: str) -> tuple[str, str] | None:
+        """Peer id and node id that really belong to a node name, whatever its profile says; None: no such node."""
+
 
 class AgentLink(Link, Protocol):
     """What a node gives to an agent."""
-
-    profile: NodeProfile
 
     @property
     def stacks(self) -> Any:
@@ -41,6 +44,10 @@ class AgentLink(Link, Protocol):
     @property
     def world_id(self) -> str | None:
         """Peer id of the world the node is in."""
+
+    @property
+    def stats_class(self) -> type[Stats]:
+        """What that world measures; outside a world the core statistics."""
 
     @property
     def role_table(self) -> RoleTable:

@@ -8,6 +8,7 @@ from unaiverse_lab.core.errors import WorldError
 
 STATIC_REQUIRED = ("node_id", "node_type", "node_name")
 TEMPORARY = "tmp_"
+DYNAMIC_KINDS: dict[str, type] = {"proc_inputs": list, "proc_outputs": list, "streams": list, "connections": dict}
 
 
 class NodeProfile:
@@ -99,9 +100,19 @@ class NodeProfile:
         """Change some dynamic fields (for the node that owns the profile)."""
         self._dynamic.update(changes)
 
+    def with_offers_of(self, told: NodeProfile) -> NodeProfile:
+        """A copy that takes what a node tells of itself later; identity, place in the world and badges stay."""
+        kept = ("peer_id", "connections")
+        offers = {key: value for key, value in told._dynamic.items() if key not in kept}
+        return NodeProfile(self._static, {**self._dynamic, **offers}, self._cv).without_temporary()
+
     def with_cv(self, cv: list[dict[str, Any]]) -> NodeProfile:
         """A copy with other badges."""
         return NodeProfile(self._static, self._dynamic, cv)
+
+    def set_cv(self, cv: list[dict[str, Any]]) -> None:
+        """Put other badges into the CV (for the node that owns the profile)."""
+        self._cv = list(cv)
 
     def add_badge(self, badge: dict[str, Any]) -> None:
         """Append a badge to the CV (for the node that owns the profile)."""
@@ -121,11 +132,18 @@ class NodeProfile:
         """Rebuild a profile from :meth:`to_dict`.
 
         Raises:
-            WorldError: not a mapping with a ``static`` mapping inside.
+            WorldError: not a mapping with a ``static`` mapping inside, or a field that is not what it should be.
         """
         if not isinstance(data.get("static"), dict):
             raise WorldError("a profile is a mapping with the keys 'static', 'dynamic' and 'cv'")
-        return cls(dict(data["static"]), dict(data.get("dynamic") or {}), list(data.get("cv") or []))
+        static, dynamic, cv = data["static"], data.get("dynamic") or {}, data.get("cv") or []
+        _need(dynamic, dict, "dynamic")
+        _need(cv, list, "cv")
+        for key in STATIC_REQUIRED:
+            _need(static.get(key, ""), str, key)
+        for key, kind in DYNAMIC_KINDS.items():
+            _need(dynamic.get(key, kind()), kind, key)
+        return cls(dict(static), dict(dynamic), list(cv))
 
 
 def _copied(value: Any) -> Any:
@@ -134,3 +152,9 @@ def _copied(value: Any) -> Any:
     if isinstance(value, list):
         return [_copied(item) for item in value]
     return value
+
+
+def _need(value: Any, kind: type, field: str) -> None:
+    if not isinstance(value, kind):
+        what = "a mapping" if kind is dict else "a list" if kind is list else "text"
+        raise WorldError(f"the field {field!r} of a profile is {what}, not {value!r:.80}")

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+import msgspec
+
 from unaiverse_lab.core.errors import WorldError, did_you_mean
 
 PUBLIC_AGENT = 0
@@ -16,6 +18,19 @@ BASE_BITS = 3
 MAX_CUSTOM_ROLES = 30
 
 BASE_ROLES = {"public_agent": PUBLIC_AGENT, "world_agent": WORLD_AGENT, "world_master": WORLD_MASTER}
+
+
+class RoleProposal(msgspec.Struct, frozen=True):
+    """A role that a member should get, as the world is asked to decide about it.
+
+    ``suggested_by`` and ``peer_id`` are peer ids of members (the one whose idea it is, and the one it is for), ``role``
+    is the name of a custom role, ``by_master`` says whether the first of them is a master.
+    """
+
+    suggested_by: str
+    peer_id: str
+    role: str
+    by_master: bool = False
 
 
 class RoleTable:
@@ -63,6 +78,18 @@ class RoleTable:
         except KeyError:
             known = self.custom or list(BASE_ROLES)
             raise WorldError(f"there is no role {name!r} in this world.{did_you_mean(name, known)}") from None
+
+    def custom_bits(self, name: str) -> int:
+        """Bits of the custom role in a role name; ``"world_agent~student"`` gives those of ``"student"``.
+
+        Raises:
+            WorldError: unknown name, or one without custom role.
+        """
+        bits = custom_part(self.bits(name))
+        if not bits:
+            known = f"the roles of this world are {', '.join(self.custom)}" if self.custom else "this world has none"
+            raise WorldError(f"{name!r} is not a role to be given: {known}")
+        return bits
 
     def custom_name(self, bits: int) -> str:
         """Name of the custom part of ``bits``; ``"public_agent"`` when there is none."""

@@ -178,7 +178,7 @@ def _move(record: Record, states: Mapping[str, Any]) -> tuple[str | None, str | 
         return record.source, record.target, True
     if isinstance(record, RoleSet):
         return None, record.state, True
-    if isinstance(record, Joined) and record.stage == "left":
+    if isinstance(record, Joined) and record.stage in ("left", "purged"):
         return None, None, True
     return None
 

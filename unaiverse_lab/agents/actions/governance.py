@@ -7,11 +7,19 @@ from typing import Any
 from unaiverse_lab.agents.messaging import Messaging
 from unaiverse_lab.behavior.actions import action
 from unaiverse_lab.core.badges import why_no_badge
-from unaiverse_lab.core.envelope import BadgeSuggestion, BadgeSuggestions, RoleSuggestions
+from unaiverse_lab.core.envelope import BadgeSuggestion, BadgeSuggestions, RoleSuggestions, SuggestionAnswer
 
 
 class GovernanceActions(Messaging):
     """``suggest_role_to_world``, ``suggest_badges_to_world``."""
+
+    def suggestion_answered(self, answer: SuggestionAnswer) -> None:
+        """Called with the world's answer to each suggestion of a role or a badge; override freely.
+
+        Args:
+            answer: ``about`` (``"role"`` or ``"badge"``), ``peer_id``, ``wanted`` (the role, or the type of the badge),
+                ``accepted``, and the ``reason``.
+        """
 
     @action
     async def suggest_role_to_world(self, agent: Any = None, role: str = "") -> bool:
@@ -22,19 +30,19 @@ class GovernanceActions(Messaging):
             role: name of a custom role.
 
         True when the suggestion was sent, or all have that role already. False when there is nobody to suggest it for.
-        Sends one message to the world.
+        Sends one message to the world, which answers each suggestion; it follows masters, unless it decides otherwise.
 
         Raises:
-            WorldError: no such role in this world.
+            WorldError: no such role in this world, or one that cannot be given (``world_master``).
         """
         link = self._need_link()
-        link.role_table.bits(role)
+        role = link.role_table.custom_name(link.role_table.custom_bits(role))
         peers = self.chosen_agents(agent)
         if not peers or link.world_id is None:
             return self.because("there is nobody to suggest a role for")
         others = [peer for peer in peers if self.get_role(peer) != role]
         if others:
-            link.post(link.world_id, RoleSuggestions([{"peer_id": peer, "role": role} for peer in others]))
+            return link.post(link.world_id, RoleSuggestions([{"peer_id": peer, "role": role} for peer in others]))
         return True
 
     @action
@@ -54,7 +62,8 @@ class GovernanceActions(Messaging):
             badge_description: words for people.
 
         True when the suggestion was sent. False when there is nobody to suggest it for, or there can be no such badge.
-        Sends one message to the world, which takes it from masters only.
+        Sends one message to the world, which answers each suggestion; it follows masters, unless it decides otherwise,
+        and awards nobody a badge it suggested for itself.
         """
         link = self._need_link()
         why = why_no_badge(score, badge_type)
