@@ -147,6 +147,9 @@ class Messaging(Streaming):
         link = self._need_link()
         profile = NodeProfile.from_dict(body.profile)
         bits = link.roster.get(sender)
+        if link.world_id is None:
+            link.post(sender, AgentRefusal("I am in no world"))
+            return
         if bits is None:
             link.post(sender, AgentRefusal("you are not a member of my world"))
             return
@@ -169,9 +172,13 @@ class Messaging(Streaming):
         self._met(sender, "refused", body.reason)
 
     async def _on_farewell(self, sender: str, body: Farewell) -> None:
-        if self.knows(sender) or sender in self.contacting or sender in self.subscriptions:
-            await self.remove_agent(sender)
-            self._met(sender, "parted", body.reason or None)
+        await self.lose(sender, body.reason)
+
+    async def lose(self, peer_id: str, reason: str = "") -> None:
+        """A peer is gone: forget it, if it is known."""
+        if self.knows(peer_id) or peer_id in self.contacting or peer_id in self.subscriptions:
+            await self.remove_agent(peer_id)
+            self._met(peer_id, "parted", reason or None)
 
     # ------------------------------------------------------------------ asking
 
