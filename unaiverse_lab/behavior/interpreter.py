@@ -18,6 +18,9 @@ from unaiverse_lab.core.records import InState, Moved
 
 NEVER = float("inf")
 
+CANNOT_RUN = "the machine cannot run"
+"""How the error begins that stops a machine with values still to be filled in."""
+
 
 class Interpreter(RunState):
     """Runs a :class:`~unaiverse_lab.behavior.model.Machine` on an agent, one tick at a time."""
@@ -172,7 +175,7 @@ class Interpreter(RunState):
         missing = self.machine.unresolved()
         if missing:
             raise BehaviorError(
-                f"the machine cannot run: {'; '.join(missing)}. "
+                f"{CANNOT_RUN}: {'; '.join(missing)}. "
                 "Give the wildcards their values with add_wildcards(...) and apply_wildcards()"
             )
         self.checked = True

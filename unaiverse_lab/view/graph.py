@@ -87,7 +87,7 @@ def graph_of(machine: Mapping[str, Any], teleports: bool = True) -> Graph:
         KeyError: a required key is missing (``initial_state``, an edge's ``on``, ``action`` or ``goto``).
     """
     leaving: dict[str, dict[str, list[tuple[Mapping[str, Any], bool]]]] = {name: {} for name in machine["states"]}
-    for source, target, on, teleport in _declared(machine, leaving):
+    for source, target, on, teleport in declared(machine, leaving):
         leaving.setdefault(source, {}).setdefault(target, []).append((on, teleport))
         leaving.setdefault(target, {})
     edges = []
@@ -136,9 +136,13 @@ def value_text(value: object) -> str:
     return json.dumps(value, ensure_ascii=False, default=str)
 
 
-def _declared(
+def declared(
     machine: Mapping[str, Any], known: Mapping[str, object]
 ) -> Iterator[tuple[str, str, Mapping[str, Any], bool]]:
+    """Yield source, target, the ``on`` object and whether it is a teleport, for each edge of ``machine`` as it stands.
+
+    ``known`` are the states that a teleport from ``"all"`` leaves.
+    """
     for source, edges in machine.get("transitions", {}).items():
         for edge in edges:
             yield source, edge["goto"], edge["on"], False
