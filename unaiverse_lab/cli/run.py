@@ -31,6 +31,9 @@ def run(
     ] = None,
     seed: Annotated[str, typer.Option(help="Seed of every random source.")] = "0",
     trace: Annotated[Path | None, typer.Option(help="Write every record to this JSON Lines file.")] = None,
+    dashboard: Annotated[
+        Path | None, typer.Option(help="Write the dashboard at the end of the run to this HTML page.")
+    ] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Pass every message through its encoded form.")] = False,
     every: Annotated[bool, typer.Option("--every", help="Print a line for each record, attempts included.")] = False,
 ) -> None:
@@ -52,6 +55,8 @@ def run(
             acceptance = acceptance_of(root) if until is None and ticks is None else None
         if trace is not None:
             records.write_to(trace)
+        if dashboard is not None:
+            _check_page(dashboard)
         try:
             end = until if acceptance is None else getattr(acceptance, "UNTIL", None)
             reason = _run(session, end, ticks, _Printer(session, every))
@@ -60,6 +65,10 @@ def run(
                 with blamed(root):
                     passed = _accepted(session, acceptance)
             digest = records.digest()
+            if dashboard is not None:
+                with blamed(root):
+                    page = _page(session)
+                dashboard.write_text(page, encoding="utf-8")
         finally:
             records.close()
     if reason == "interrupted":
@@ -110,6 +119,26 @@ def _accepted(session: Session, acceptance: ModuleType) -> bool:
     return all(holds for _, holds, _ in checks)
 
 
+def _check_page(path: Path) -> None:
+    """Say before a long run, rather than after it, that no page can be written."""
+    from unaiverse_lab.core.errors import LabError
+    from unaiverse_lab.stats.page import plotly_js
+
+    plotly_js()
+    if path.is_dir() or not path.parent.is_dir():
+        raise LabError(f"the dashboard cannot be written to {path}: give the name of a file in a folder that exists")
+
+
+def _page(session: Session) -> str:
+    """The dashboard that the world's own statistics draw; the one that every world has if they draw none."""
+    from unaiverse_lab.stats import Stats, render_plotly_html
+    from unaiverse_lab.view.dashboard import core_dashboard
+
+    stats = session.world.stats
+    own = stats.plot() if type(stats).plot is not Stats.plot else None
+    return own or render_plotly_html(core_dashboard(session.trace), title=f"{type(session.world).__name__}")
+
+
 def _number(seed: str) -> int | str:
     return int(seed) if seed.removeprefix("-").isdecimal() else seed
 
@@ -135,7 +164,7 @@ def _run(session: Session, until: Until | None, ticks: int | None, printer: Call
     before = signal.signal(signal.SIGINT, interrupt)
     try:
         with _progress(session, ticks):
-            reason = session.run(until, ticks, after_tick).reason
+            reason = session.run(until, ticks, on_tick=after_tick).reason
     except (_Stopped, KeyboardInterrupt):
         reason = "interrupted"
     finally:

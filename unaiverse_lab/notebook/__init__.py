@@ -11,8 +11,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from unaiverse_lab.notebook.checks import read_result as read_result
     from unaiverse_lab.notebook.checks import result as result
+    from unaiverse_lab.notebook.display import Drawn as Drawn
     from unaiverse_lab.notebook.display import Shown as Shown
+    from unaiverse_lab.notebook.display import display_dashboard as display_dashboard
     from unaiverse_lab.notebook.display import export_html as export_html
+    from unaiverse_lab.notebook.display import figure_bundle as figure_bundle
     from unaiverse_lab.notebook.display import graph as graph
     from unaiverse_lab.notebook.display import machine_bundle as machine_bundle
     from unaiverse_lab.notebook.display import session_bundle as session_bundle
@@ -21,8 +24,11 @@ if TYPE_CHECKING:
     from unaiverse_lab.notebook.display import trace_bundle as trace_bundle
 
 _HOMES = {
+    "Drawn": "display",
     "Shown": "display",
+    "display_dashboard": "display",
     "export_html": "display",
+    "figure_bundle": "display",
     "graph": "display",
     "machine_bundle": "display",
     "read_result": "checks",
@@ -36,13 +42,15 @@ _BUNDLES = {
     ("unaiverse_lab.runtime.session", "Session"): "session_bundle",
     ("unaiverse_lab.behavior.machine", "HybridStateMachine"): "machine_bundle",
     ("unaiverse_lab.runtime.trace", "Trace"): "trace_bundle",
+    ("unaiverse_lab.stats.figures", "UIPlot"): "figure_bundle",
+    ("unaiverse_lab.stats.figures", "Dash"): "figure_bundle",
 }
 
 __all__ = [*_HOMES, "install"]
 
 
 def install(shell: Any) -> None:
-    """Let an IPython shell draw sessions, machines and traces; calling it again changes nothing.
+    """Let an IPython shell draw sessions, machines, traces and figures; calling it again changes nothing.
 
     The classes are named, not imported: nothing is loaded before the first one is shown.
 

@@ -32,8 +32,12 @@ from unaiverse_lab.core.records import (
 )
 from unaiverse_lab.runtime.session import Session
 from unaiverse_lab.runtime.trace import Trace
+from unaiverse_lab.stats import Dash, UIPlot
 from unaiverse_lab.view import (
     Status,
+    core_dash,
+    figure_html,
+    figure_text,
     image_html,
     machine_html,
     machine_text,
@@ -60,6 +64,9 @@ MOST_NODES = 12
 MOST_ROWS = 50
 """How many nodes the table of a session lists."""
 
+PLOTLY = "application/vnd.plotly.v1+json"
+"""The media type that JupyterLab, Notebook and VS Code draw with plotly."""
+
 _DRAWN = (BehaviorSet, Completed, Fault, Forced, Joined, Moved, Pushed, Requested, RoleSet, Sent)
 _KINDS: dict[str, type[Record]] = {kind.kind: kind for kind in get_args(AnyRecord)}
 
@@ -81,6 +88,24 @@ class Shown:
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
         return {"text/html": self.html, "text/plain": self.text}
+
+
+class Drawn(Shown):
+    """A figure, drawn by plotly where the front end can; elsewhere its values in tables, or in words.
+
+    A saved notebook gets the figure as data, not the library that draws it.
+
+    Attributes:
+        figure: its JSON.
+    """
+
+    def __init__(self, shown: UIPlot | Dash) -> None:
+        super().__init__(figure_html(shown), figure_text(shown))
+        self.figure = shown.to_json()
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+        drawing = {**self.figure, "config": {"displaylogo": False, "responsive": True}}
+        return {PLOTLY: drawing, **super()._repr_mimebundle_()}
 
 
 # ---------------------------------------------------------------------- what a cell shows by itself
@@ -110,6 +135,11 @@ def machine_bundle(machine: HybridStateMachine) -> dict[str, str]:
 def trace_bundle(trace: Trace) -> dict[str, str]:
     """The forms of a trace, by media type: how much it holds, and its last records."""
     return _table(trace[-2 * RECENT :], len(trace), "record")._repr_mimebundle_()
+
+
+def figure_bundle(figure: UIPlot | Dash) -> dict[str, Any]:
+    """The forms of a panel or a dash, by media type: the figure as data, its values in tables, and in words."""
+    return Drawn(figure)._repr_mimebundle_()
 
 
 # ---------------------------------------------------------------------- what a learner asks for
@@ -171,6 +201,20 @@ def table(session: Records, kinds: Kinds | None = None, last: int | None = None)
     classes = tuple(_kind(kind) for kind in ([kinds] if isinstance(kinds, str | type) else kinds))
     records = [record for record in trace if isinstance(record, classes)]
     return _table(records[len(records) - min(count, len(records)) :], len(records), "such record")
+
+
+def display_dashboard(session: Records, tick: int | None = None, theme: str | None = None) -> Drawn:
+    """The dashboard of a world: members, states, who has met whom, last actions, refusals, values, badges.
+
+    Args:
+        session: a session, its trace, or the records of a file.
+        tick: as it was at the end of that tick; None: now.
+        theme: ``"light"`` (the default) or ``"dark"``.
+
+    Raises:
+        LabError: there is no such theme.
+    """
+    return Drawn(core_dash(_trace_of(session), tick, theme=theme))
 
 
 # ---------------------------------------------------------------------- notebooks as pages

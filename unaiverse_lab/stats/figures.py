@@ -694,3 +694,21 @@ def steps(points: Sequence[tuple[float, Any]], end: float) -> tuple[list[float],
     if kept and kept[-1][0] < end:
         kept.append((end, kept[-1][1]))
     return [x for x, _ in kept], [y for _, y in kept]
+
+
+def thinned(x: Sequence[float], y: Sequence[Any], most: int = 2000) -> tuple[list[float], list[Any]]:
+    """A line with about ``most`` points at most that looks the same: of each stretch its lowest and highest value.
+
+    Lines with anything but numbers are left alone.
+    """
+    if len(x) <= most or not all(isinstance(value, int | float) for value in y):
+        return list(x), list(y)
+    kept: list[int] = [0]
+    length = 2 * len(x) / most
+    edges = [round(number * length) for number in range(most // 2)] + [len(x)]
+    for start, end in pairwise(edges):
+        stretch = range(start, end)
+        kept += sorted({min(stretch, key=y.__getitem__), max(stretch, key=y.__getitem__)})
+    kept.append(len(x) - 1)
+    chosen = sorted(set(kept))
+    return [x[index] for index in chosen], [y[index] for index in chosen]

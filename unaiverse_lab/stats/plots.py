@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from unaiverse_lab.stats.figures import SYMBOLS, DefaultBaseDash, UIPlot, colour, plain, whole
+from unaiverse_lab.stats.figures import SYMBOLS, DefaultBaseDash, UIPlot, colour, plain, thinned, whole
 from unaiverse_lab.stats.page import render_plotly_html
 
 View = Mapping[str, Any]
@@ -272,7 +272,7 @@ def _is_point(value: Any) -> bool:
 
 
 def _points(series: list[tuple[float, Any]]) -> tuple[list[float], list[Any]]:
-    return [t / 1000 for t, _ in series], [_plottable(value) for _, value in series]
+    return thinned([t / 1000 for t, _ in series], [_plottable(value) for _, value in series])
 
 
 def _plottable(value: Any) -> Any:

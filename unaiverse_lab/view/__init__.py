@@ -5,6 +5,8 @@ and a trace (:mod:`unaiverse_lab.core.records`) alone, so that static, live and 
 """
 
 from unaiverse_lab.view.bundle import Status, image_html, machine_html, session_html, session_text
+from unaiverse_lab.view.dashboard import core_dash, core_dashboard
+from unaiverse_lab.view.figure import figure_html, figure_text
 from unaiverse_lab.view.graph import Edge, Graph, Label, Node, graph_of, machine_text
 from unaiverse_lab.view.layout import Box, Layout, Route, Spot, layout_of
 from unaiverse_lab.view.svg import machine_svg
@@ -21,6 +23,10 @@ __all__ = [
     "Route",
     "Spot",
     "Status",
+    "core_dash",
+    "core_dashboard",
+    "figure_html",
+    "figure_text",
     "graph_of",
     "image_html",
     "layout_of",

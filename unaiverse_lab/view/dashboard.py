@@ -22,7 +22,7 @@ from unaiverse_lab.core.records import (
     RoleSet,
     Stat,
 )
-from unaiverse_lab.stats.figures import Dash, Json, Slot, UIPlot, colour, plain, steps, whole
+from unaiverse_lab.stats.figures import Dash, Json, Slot, UIPlot, colour, plain, steps, thinned, whole
 from unaiverse_lab.stats.plots import CORE_NAMES, NOTHING, Member, draw_network
 from unaiverse_lab.view._drawing import one_line, wrapped
 
@@ -126,7 +126,14 @@ class _Story:
 def core_dashboard(
     records: Iterable[Record], upto_tick: int | None = None, title: str | None = None, theme: str | None = None
 ) -> Json:
-    """The state of a world as one figure in the JSON of plotly, made from its records alone.
+    """The state of a world as one figure in the JSON of plotly; everything as in :func:`core_dash`."""
+    return core_dash(records, upto_tick, title, theme).to_json()
+
+
+def core_dash(
+    records: Iterable[Record], upto_tick: int | None = None, title: str | None = None, theme: str | None = None
+) -> Dash:
+    """The state of a world as panels, made from its records alone.
 
     It shows the members by role over time, in which states they are, who has met whom, what each did last, what was
     refused or went wrong, the values that were recorded (a panel for each name), and the badges.
@@ -145,7 +152,7 @@ def core_dashboard(
         if upto_tick is None or record.tick <= upto_tick:
             story.take(record)
     when = "not started yet" if story.tick < 0 else f"tick {story.tick}, {story.now:g} s"
-    return _grid(story, title or f"{story.world}: {when}", theme).to_json()
+    return _grid(story, title or f"{story.world}: {when}", theme)
 
 
 _Row = tuple[int, int, list[tuple[UIPlot, float, float, float]]]
@@ -347,7 +354,7 @@ def _stat_panel(
         values = [value if isinstance(value, int | float) else _squeezed(value) for _, value in points]
         in_words = any(isinstance(value, str) for value in values)
         words = words or in_words
-        x = [t for t, _ in points]
+        x, values = thinned([t for t, _ in points], values)
         panel.add_line(x, values, _squeezed(label), colour(order.index(key)), f"stat {key}", step=in_words)
         panel.data[-1]["mode"] = "lines+markers" if len(x) <= _MOST_MARKERS else "lines"
     panel.set_legend("v", 1.02, 1.0, "left", "top")
