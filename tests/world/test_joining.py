@@ -1,4 +1,4 @@
-"""Who gets into a world, as what, and how that changes."""
+"""Who gets into a world, and as what."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from runtime.rooms import Room, machine, moves, records, room
 
 from unaiverse_lab import Agent, Node, NodeProfile, Session, World, action
 from unaiverse_lab.core.errors import BehaviorError, WorldError
-from unaiverse_lab.core.records import Dropped, Fault, Joined, RoleSet
+from unaiverse_lab.core.records import Fault, Joined
 
 
 class Pupil(Agent):
@@ -22,16 +22,7 @@ class Pupil(Agent):
 
 
 class Teacher(Agent):
-    """The other one; it may be told whom to promote."""
-
-    promotes: str | None = None
-
-    @action
-    async def promote(self) -> bool:
-        if self.promotes is None:
-            return False
-        peer, self.promotes = self.promotes, None
-        return await self.suggest_role_to_world(peer, "teacher")
+    """The other one."""
 
 
 class School(World):
@@ -39,7 +30,6 @@ class School(World):
 
     def __init__(self, **options: Any) -> None:
         teacher, pupil = machine(Teacher, "teaching"), machine(Pupil, "fresh")
-        teacher.add_transit("teaching", "teaching", action="promote")
         pupil.add_transit("fresh", "learned", action="study", delay=0.1)
         super().__init__(
             roles={"teacher": Teacher, "pupil": Pupil}, behaviors={"teacher": teacher, "pupil": pupil}, **options
@@ -324,117 +314,6 @@ def pupil_machine() -> Any:
     hsm = machine(Pupil)
     hsm.add_transit("ready", "ready", action="study")
     return hsm
-
-
-def test_a_role_class_that_raises_is_shown_and_the_world_goes_on() -> None:
-    class Clumsy(Pupil):
-        def accept_new_role(self, role: int) -> None:
-            raise ValueError("I fell off my chair")
-
-    session = Session(room(clumsy=machine(Clumsy), pupil=pupil_machine()))
-    session.add(Agent(), "Ann", role_preference="clumsy")
-    session.add(Agent(), "Bob", role_preference="pupil")
-    session.step(5)
-    [fault] = records(session, Fault)
-    assert (fault.node, fault.error) == ("Ann", "ValueError: I fell off my chair")
-    assert fault.code == 'raise ValueError("I fell off my chair")'
-    assert moves(session, "Bob")
-
-
-# ------------------------------------------------------------------ other roles later
-
-
-def school() -> Session:
-    session = Session(School())
-    session.add(Agent(), "Ann", master=True)
-    session.add(Agent(), "Bob")
-    session.run("Bob:learned")
-    return session
-
-
-def set_role(session: Session, peer: str, role: str | int) -> None:
-    """What a world does in one of its own methods."""
-    bits = session.world.ROLE_STR_TO_BITS[role] if isinstance(role, str) else role
-    session.world.set_role(peer, bits).send(None)
-
-
-def change(session: Session, peer: str, role: str | int) -> None:
-    with pytest.raises(StopIteration):
-        set_role(session, peer, role)
-
-
-def test_a_new_role_keeps_the_base_bits_and_starts_its_machine() -> None:
-    session = school()
-    change(session, "Ann", "pupil")
-    change(session, "Bob", "teacher")
-    session.step(2)
-    assert session.world.roster == {"Ann": 4 | 3, "Bob": 8 | 1}
-    assert isinstance(session.agent("Bob"), Teacher)
-    assert session.states_of("Bob") == ["teaching"]
-    assert session.agent("Ann").get_profile().role == "world_master~pupil"
-    assert session.world.world_masters["Ann"].role == "world_master~pupil"
-    last = records(session, RoleSet, "Bob")[-1]
-    assert (last.role, last.previous, last.state) == ("teacher", "pupil", "teaching")
-
-
-def test_the_same_role_again_changes_nothing() -> None:
-    session = school()
-    change(session, "Bob", "pupil")
-    session.step(2)
-    assert session.states_of("Bob") == ["learned"]
-    assert len(records(session, RoleSet, "Bob")) == 1
-
-
-def test_a_role_given_back_starts_from_the_beginning() -> None:
-    session = school()
-    change(session, "Bob", "teacher")
-    session.step(2)
-    change(session, "Bob", "pupil")
-    session.step(2)
-    assert session.states_of("Bob") == ["fresh"]
-    session.run("Bob:learned", max_cycles=50)
-    assert session.states_of("Bob") == ["learned"]
-
-
-@pytest.mark.parametrize(("peer", "role"), [("Bob", 64), ("Bob", 3), ("Bob", 12), ("Eve", 4)])
-def test_unknown_bits_and_strangers_are_refused(peer: str, role: int) -> None:
-    session = school()
-    roster = dict(session.world.roster)
-    with pytest.raises(WorldError, match="member" if peer == "Eve" else "pupil, teacher"):
-        set_role(session, peer, role)
-    assert session.world.roster == roster
-
-
-def test_a_master_may_suggest_a_role() -> None:
-    session = school()
-    session.agent("Ann").promotes = "Bob"  # type: ignore[attr-defined]
-    session.step(4)
-    assert session.world.get_role("Bob") == "teacher"
-
-
-def test_a_world_may_ignore_the_suggestion() -> None:
-    class Stubborn(School):
-        def decide_role(self, suggested_by: str, peer_id: str, role: str) -> bool:
-            return False
-
-    session = Session(Stubborn())
-    session.add(Agent(), "Ann", master=True)
-    session.add(Agent(), "Bob")
-    session.step(3)
-    session.agent("Ann").promotes = "Bob"  # type: ignore[attr-defined]
-    session.step(4)
-    assert session.world.get_role("Bob") == "pupil"
-
-
-def test_suggestions_of_others_are_dropped() -> None:
-    session = school()
-    change(session, "Bob", "teacher")
-    session.add(Agent(), "Cyd")
-    session.step(3)
-    session.agent("Bob").promotes = "Cyd"  # type: ignore[attr-defined]
-    session.step(4)
-    assert session.world.get_role("Cyd") == "pupil"
-    assert "not a master" in records(session, Dropped, "World")[-1].reason
 
 
 def test_a_node_hosts_an_agent_or_a_world_and_has_a_name() -> None:

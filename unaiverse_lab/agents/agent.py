@@ -70,6 +70,15 @@ class Agent(DiscoveryActions, LearningActions, PlaylistActions, PubSubActions, G
             self.__class__ = role_class
             role_class.__init__(self, proc=None)
 
+    async def give_up_role(self, former: type[Agent]) -> None:
+        """Be an instance of the ``former`` class again, outside the world: no machine, no peers, nothing owed."""
+        self.im.unregister_all()
+        for peer in [*self.all_agents, *self.contacting]:
+            await self.remove_agent(peer)
+        self.__class__ = former
+        self.behav = HybridStateMachine(self)
+        self.behav.add_state("empty")
+
     # ------------------------------------------------------------------ behavior
 
     def add_behav_wildcard(self, wildcard_from: str, wildcard_to: Any) -> None:
