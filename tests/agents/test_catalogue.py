@@ -247,6 +247,7 @@ CASES = [
     Case("suggest_badges_to_world", {"agent": "Bob", "score": 0.5}),
     Case("suggest_badges_to_world", {"score": 0.5}, "there is nobody to suggest a badge for"),
     Case("suggest_badges_to_world", {"agent": "Bob", "score": 1.5}, "1.5"),
+    Case("ask_world_stats", {"filters": {"stat_names": ["world_agents"]}}),
 ]  # fmt: skip
 
 
@@ -281,7 +282,7 @@ def test_an_action_is_done_or_says_why_not(case: Case, strict: bool) -> None:
 
 
 def test_every_action_has_a_case_for_each_of_its_verdicts() -> None:
-    direct = {"show"}  # False only without a machine, see below
+    direct = {"show", "ask_world_stats"}  # False only without a machine or a world, see below
     assert {case.action for case in CASES if case.reason is None} == {entry.name for entry in ENTRIES}
     assert {case.action for case in CASES if case.reason is not None} | direct == {
         entry.name for entry in ENTRIES if entry.false != "never"
@@ -292,6 +293,14 @@ def test_show_without_an_interaction_has_nothing_to_show() -> None:
     ann = stage().agent("Ann")
     assert not drive(ann.show())
     assert ann.behav.reason == "there is no interaction to show"
+
+
+def test_statistics_cannot_be_asked_for_outside_a_world() -> None:
+    session = Session()
+    ann = session.add(Agent(), "Ann").agent
+    assert ann is not None
+    assert not drive(ann.ask_world_stats())
+    assert ann.behav.reason == "I am in no world that I could ask"
 
 
 # ------------------------------------------------------------------ the page

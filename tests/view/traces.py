@@ -22,6 +22,7 @@ from unaiverse_lab.core.records import (
     RoleSet,
     Said,
     Sent,
+    Stat,
     Tried,
 )
 
@@ -71,6 +72,7 @@ CHAT: list[Record] = [
     Requested(34, 1.7, "Ben", "u3", "Ada", "dance", accepted=False, reason="no such action"),
     Sent(35, 1.75, "Ada", "u4", ["Hub"], "broadcast_message"),
     Badge(39, 1.95, "Ben", "attended", 1.0, "Was there", "Hub"),
+    Stat(39, 1.95, "Ben", "full_test_err", "Ben", 0.25),
     Forced(40, 2.0, "Ben", "set_state", "ready", "init"),
     Dropped(40, 2.0, "Hub", "Eve", "not a member"),
 ]

@@ -10,6 +10,7 @@ from unaiverse_lab.agents.actions import (
     LearningActions,
     PlaylistActions,
     PubSubActions,
+    StatsActions,
 )
 from unaiverse_lab.behavior import HybridStateMachine
 from unaiverse_lab.core.interaction import CompletionReason, Interaction
@@ -17,7 +18,7 @@ from unaiverse_lab.core.records import Injected, RoleSet
 from unaiverse_lab.core.roles import custom_part
 
 
-class Agent(DiscoveryActions, LearningActions, PlaylistActions, PubSubActions, GovernanceActions):
+class Agent(DiscoveryActions, LearningActions, PlaylistActions, PubSubActions, GovernanceActions, StatsActions):
     """A member of a world: a processor with streams, peers, and the state machine of its role.
 
     See :class:`~unaiverse_lab.agents.base.AgentBase` for the arguments. A role is a subclass with ``@action`` methods:

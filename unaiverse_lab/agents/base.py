@@ -21,6 +21,7 @@ from unaiverse_lab.core.profile import NodeProfile
 from unaiverse_lab.data.processors import Human, Identity, Processor, ScriptedHuman
 from unaiverse_lab.data.slots import StreamType
 from unaiverse_lab.data.streams import Stream, StreamProxy
+from unaiverse_lab.stats.stats import Stats
 
 PUBLIC_PLACEHOLDER = "<private_peer_id>"
 
@@ -112,6 +113,7 @@ class AgentBase(StreamOwner[AgentLink]):
         self._repeat = 1
         self._recordings = 0
         self.answers: dict[str, dict[str | None, dict[str, list[tuple[int, Any]]]]] = {}
+        self._stats: Stats | None = None
         self._rng: random.Random | None = None
         self._interactions_made = 0
 
@@ -166,10 +168,39 @@ class AgentBase(StreamOwner[AgentLink]):
             self._rng = random.Random(self.link.seed if self.link is not None else "alone")
         return self._rng
 
+    @property
+    def stats(self) -> Stats:
+        """What the agent measures, and what it knows of what the world does; in a world of the class the world has."""
+        if self._stats is None:
+            self.stats = (Stats if self.link is None else self.link.stats_class)(is_world=False)
+        assert self._stats is not None
+        if self._stats.link is not self.link and self.link is not None:
+            self._stats.attach_to(self.link)
+        return self._stats
+
+    @stats.setter
+    def stats(self, stats: Stats) -> None:
+        self._stats = stats
+        if self.link is not None:
+            stats.attach_to(self.link)
+
+    def has_scores(self) -> bool:
+        """Whether it has stored something that the world has not acknowledged yet."""
+        return self._stats is not None and bool(self._stats.outbox.pending)
+
+    def keep_score_as(self, stats_class: type[Stats]) -> None:
+        """Measure what a world measures; what was stored before stays to be sent."""
+        before = self._stats
+        if before is not None and type(before) is not stats_class:
+            self.stats = stats_class(is_world=False)
+            self.stats.take_over(before)
+
     def attach_to(self, link: AgentLink) -> None:
         """Tie the agent, and the machine in it, to its node."""
         super().attach_to(link)
         self.surroundings.attach(link)
+        if self._stats is not None:
+            self._stats.attach_to(link)
 
     def is_human(self) -> bool:
         """Whether a person sits behind this agent."""

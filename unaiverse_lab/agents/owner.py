@@ -66,6 +66,19 @@ class StreamOwner(ABC, Generic[AnyLink]):
         for stream in self.owned_streams.values():
             stream.clock = link.clock
 
+    def get_peer_id(self) -> str:
+        """Its own peer id.
+
+        Raises:
+            NotInWorld: it has no node.
+        """
+        return self._need_link().peer_id
+
+    def get_peer_ids(self) -> tuple[str, str]:
+        """The public and the private peer id, which are the same here."""
+        peer_id = self.get_peer_id()
+        return peer_id, peer_id
+
     def _need_link(self) -> AnyLink:
         if self.link is None:
             raise NotInWorld(f"{self._kind} needs a node for this: give it to a Session or a Node")
@@ -142,8 +155,14 @@ class StreamOwner(ABC, Generic[AnyLink]):
         for name in body.names:
             if not self._asked_for(name, sender).props.pubsub:
                 raise LabError(f"{sender} subscribed to the stream {name!r}, which is not for subscribers (pubsub)")
+            if body.wanted and not self.may_subscribe(sender, name):
+                raise LabError(f"{sender} may not subscribe to the stream {name!r}")
             listeners = self.subscribers.setdefault(name, OrderedSet())
             listeners.add(sender) if body.wanted else listeners.discard(sender)
+
+    def may_subscribe(self, peer_id: str, name: str) -> bool:
+        """Whether a member may follow a live stream of this owner; override it where not everybody may."""
+        return True
 
     def _need_member(self, peer_id: str, what: str) -> None:
         if not self._is_member(peer_id):

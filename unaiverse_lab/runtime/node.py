@@ -22,6 +22,9 @@ from unaiverse_lab.core.envelope import (
     MemberPurged,
     ProfileMessage,
     RoleChange,
+    StatsReceived,
+    StatsUpdate,
+    StatsView,
     SuggestionAnswers,
     WorldApproval,
     WorldRefusal,
@@ -31,8 +34,10 @@ from unaiverse_lab.core.faults import fault
 from unaiverse_lab.core.profile import NodeProfile
 from unaiverse_lab.core.records import Dropped, Record
 from unaiverse_lab.core.roles import RoleTable
+from unaiverse_lab.runtime.observer import Observer
 from unaiverse_lab.runtime.trace import Trace
 from unaiverse_lab.runtime.transport import InProcessTransport, body_of
+from unaiverse_lab.stats.stats import Stats
 from unaiverse_lab.world import Gate, World
 
 DEFAULT_DELTA = 1.0 / 25.0
@@ -223,6 +228,11 @@ class Node:
         return self._host.world if self._host is not None else None
 
     @property
+    def stats_class(self) -> type[Stats]:
+        """What the world of the node, as a member, measures."""
+        return type(self._world.stats) if self.world_id is not None and self._world is not None else Stats
+
+    @property
     def role_table(self) -> RoleTable:
         """Roles of the world."""
         return self._world.roles if self._world is not None else RoleTable()
@@ -271,6 +281,7 @@ class Node:
         if self.world is not None:
             self.world.prepare()
             self.world.attach_to(self)
+            self.world.stats.observer = Observer(synchronizer)
             declared(type(self.world)).runs_in(synchronizer)
             self.state = MEMBER
             return
@@ -314,15 +325,24 @@ class Node:
             return
         if agent is not None and (agent.has_samples_to_send() or len(agent.im) or agent.im.just_completed):
             await self._guarded(agent.end_turn(), "end of turn")
-        if self.world is not None and self.world.has_samples_to_send():
-            self.world.send_samples()
+        if agent is not None and agent.has_scores():
+            self._send_scores()
+        if self.world is not None:
+            if self.world.has_samples_to_send():
+                self.world.send_samples()
+            self.world.end_turn()
         if self.run_hook is not None:
             await self._guarded(_call_hook(self.run_hook, self), "run_hook")
         self.chores = (
             self.world is not None
             or self.run_hook is not None
             or self._has_on_tick()
-            or (agent is not None and bool(agent.typed or agent.script or agent.has_samples_to_send() or len(agent.im)))
+            or (
+                agent is not None
+                and bool(
+                    agent.typed or agent.script or agent.has_samples_to_send() or len(agent.im) or agent.has_scores()
+                )
+            )
         )
 
     def _has_on_tick(self) -> bool:
@@ -348,6 +368,8 @@ class Node:
         soonest = agent.behav.due()
         if agent.script:
             soonest = min(soonest, agent.script[0][0])
+        if self.chores and agent.has_scores() and self.state == MEMBER:
+            soonest = min(soonest, agent.stats.outbox.due())
         return min(soonest, agent.im.due()) if len(agent.im) else soonest
 
     # ------------------------------------------------------------------ messages
@@ -382,6 +404,9 @@ class Node:
         assert self.agent is not None
         self.profile.set_cv(body.cv)
         self.agent.learn_streams(sender, body.streams)
+        self.agent.keep_score_as(self.stats_class)
+        if self.agent.has_scores():
+            self._send_scores(everything=True)
         await self._adopt(body.role, body.role_name)
 
     async def _on_refusal(self, sender: str, body: WorldRefusal) -> None:
@@ -406,6 +431,23 @@ class Node:
         assert self.agent is not None
         await self.agent.lose(body.peer_id, body.reason)
 
+    def _send_scores(self, everything: bool = False) -> None:
+        """Bring the world what the agent has stored: what is new, what it did not acknowledge in time, or all."""
+        host, agent = self._host, self.agent
+        batch = agent.stats.batch(everything) if host is not None and self.world_id and agent is not None else None
+        if host is not None and batch is not None:
+            self.post(host.peer_id, StatsUpdate(*batch))
+
+    async def _on_stats_received(self, sender: str, body: StatsReceived) -> None:
+        assert self.agent is not None
+        self.agent.stats.acknowledged(body.upto, body.refused, body.reason)
+
+    async def _on_stats_view(self, sender: str, body: StatsView) -> None:
+        assert self.agent is not None
+        if body.reason is not None:
+            raise LabError(f"the world did not tell its statistics: {body.reason}")
+        self.agent.stats.update_view(body.view)
+
     async def _on_badge(self, sender: str, body: BadgeAwarded) -> None:
         assert self.agent is not None
         self.profile.add_badge(body.badge)
@@ -418,6 +460,8 @@ class Node:
         SuggestionAnswers: _on_answers,
         MemberPurged: _on_purge,
         BadgeAwarded: _on_badge,
+        StatsReceived: _on_stats_received,
+        StatsView: _on_stats_view,
     }
 
     async def _adopt(self, role: int, role_name: str) -> None:
@@ -439,7 +483,9 @@ class Node:
             await agent.give_up_role(former)
 
     def farewell(self, reason: str = "") -> None:
-        """Tell everybody who knows this node that it is gone."""
+        """Tell everybody who knows this node that it is gone; the world gets first what it has not acknowledged."""
+        if self.agent is not None and self.agent.has_scores():
+            self._send_scores(everything=True)
         self.state = LEFT
         if self.agent is not None:
             self.agent.release_processor()

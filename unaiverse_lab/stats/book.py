@@ -64,14 +64,14 @@ class Book:
         known: the declared names.
         window: how long points of series are kept at hand after they were stored, in ms.
 
-    ``latest`` maps a key (empty for WORLD names) to the value stored last under each name.
+    ``latest`` maps a key (empty for WORLD names) to what was stored last under each name: its time in ms, the value.
     """
 
     def __init__(self, database: Database, known: Mapping[str, Declared], window: float) -> None:
         self.database = database
         self.known = known
         self.window = window
-        self.latest: dict[str, dict[str, Any]] = {}
+        self.latest: dict[str, dict[str, tuple[int, Any]]] = {}
         self.recent: dict[tuple[str, str], Recent] = {}
         self.ignored = 0
         self.revision = -1
@@ -123,7 +123,7 @@ class Book:
         value = NOTHING if declared is None else value_of(declared, cell)
         if declared is None or value is NOTHING:
             return None
-        self.latest.setdefault(key, {})[name] = value
+        self.latest.setdefault(key, {})[name] = (row[3], value)
         return declared
 
     def _series(self, name: str, key: str) -> Recent:
@@ -145,7 +145,7 @@ class Book:
         group = self.latest.get(key)
         if group is None:
             group = self.latest[key] = {}
-        group[name] = value
+        group[name] = (t, value)
         if declared.dynamic:
             series = self._series(name, key)
             series.add((t, value, stored))
@@ -155,7 +155,7 @@ class Book:
     def is_latest(self, declared: Declared, key: str, value: Any) -> bool:
         """Whether a value is the same as the one stored last."""
         group = self.latest.get(key, {})
-        return declared.name in group and group[declared.name] == value
+        return declared.name in group and group[declared.name][1] == value
 
     # ------------------------------------------------------------------ reading
 
@@ -182,7 +182,7 @@ class Book:
                 view["world"][name] = [] if declared.dynamic else declared.default
         for key, group in self.latest.items():
             place = view["peers"].setdefault(key, {}) if key else view["world"]
-            for name, value in group.items():
+            for name, (_, value) in group.items():
                 if not self.known[name].dynamic:
                     place[name] = given(value)
                     continue
@@ -205,41 +205,36 @@ class Book:
             DatabaseError: what is waiting cannot be written.
         """
         wanted = [self.known[name] for name in (self.known if names is None else dict.fromkeys(names))]
+        where, values = "t BETWEEN ? AND ?", [*time_range]
         if value_range is not None:
             wanted = [declared for declared in wanted if declared.kind in (int, float)]
-        where, values = ["t BETWEEN ? AND ?"], [*time_range]
-        if keys is not None:
-            listed = list(dict.fromkeys(keys))
-            grouped = f"key IN ({', '.join('?' * len(listed))})" if listed else "FALSE"
-            where.append(f"(key = '' OR {grouped})")
-            values += listed  # type: ignore[arg-type]
-        if value_range is not None:
-            where.append("typeof(value) <> 'null' AND value BETWEEN ? AND ?")
-            values += value_range
+            where, values = f"{where} AND value BETWEEN ? AND ?", [*values, *value_range]
+        among = None if keys is None else {"", *keys}
         view: dict[str, Any] = {"world": {}, "peers": {}}
-        for dynamic in (False, True):
-            chosen = [declared.name for declared in wanted if declared.dynamic is dynamic]
-            if not chosen:
+        static = {declared.name for declared in wanted if not declared.dynamic}
+        for key, group in self.latest.items():
+            if among is not None and key not in among:
                 continue
-            source = "stats"
-            if not dynamic:
-                source = (
-                    "(SELECT *, max(seq) FROM stats WHERE name IN (SELECT value FROM json_each(?)) GROUP BY name, key)"
-                )
-            query = f"SELECT seq, {COLUMNS} FROM {source} WHERE name IN (SELECT value FROM json_each(?)) AND "
-            query += " AND ".join(where) + " ORDER BY t DESC, seq DESC" + (" LIMIT ?" if dynamic and limit else "")
-            asked: list[Any] = [json.dumps(chosen)] * (1 if dynamic else 2) + values
-            rows = self.database.rows(query, [*asked, limit] if dynamic and limit else asked)
-            for _, name, key, cell, t, _ in reversed(rows):
-                declared = self.known[name]
-                value = value_of(declared, cell)
-                if value is NOTHING:
-                    continue
+            for name, (t, value) in group.items():
+                inside = value_range is None or (value is not None and value_range[0] <= value <= value_range[1])
+                if name in static and inside and time_range[0] <= t <= time_range[1]:
+                    place = view["peers"].setdefault(key, {}) if key else view["world"]
+                    place[name] = given(value)
+        series = {declared.name: declared for declared in wanted if declared.dynamic}
+        query = f"SELECT name, key, value, t FROM stats WHERE name IN (SELECT value FROM json_each(?)) AND {where}"
+        asked: list[Any] = [json.dumps(list(series)), *values]
+        if among is not None:
+            query += " AND key IN (SELECT value FROM json_each(?))"
+            asked.append(json.dumps(sorted(among)))
+        query += " ORDER BY t DESC, seq DESC"
+        if limit is not None:
+            query += " LIMIT ?"
+            asked.append(limit)
+        for name, key, cell, t in reversed(self.database.rows(query, asked)):
+            value = value_of(series[name], cell)
+            if value is not NOTHING:
                 place = view["peers"].setdefault(key, {}) if key else view["world"]
-                if dynamic:
-                    place.setdefault(name, []).append([t, value])
-                else:
-                    place[name] = value
+                place.setdefault(name, []).append([t, value])
         return view
 
 

@@ -35,7 +35,7 @@ TABLES: dict[str, dict[str, str]] = {
 (a peer id), its own time and that of storing it, both in milliseconds; numbers and text as they are, the rest as JSON.
 """
 
-INDEXES: dict[str, tuple[str, ...]] = {"stats": ("name", "key", "t")}
+INDEXES: dict[str, tuple[str, ...]] = {"stats": ("name", "key", "t", "value")}
 """By what the rows of a table are looked up."""
 
 
@@ -72,6 +72,8 @@ class Database:
         self.indexes = indexes or {}
         self._waiting: dict[str, list[tuple[Any, ...]]] = {name: [] for name in tables}
         self._count = 0
+        self._changed = False
+        self.closed = False
         self.revision = 0
         self._connection = self._open(self.path)
         self.mark = self._last_seq()
@@ -106,8 +108,11 @@ class Database:
         """Add a row (one value per declared column); its number, larger than that of every row before.
 
         Raises:
-            DatabaseError: a million rows are waiting, none of which could be written; this one was not taken.
+            DatabaseError: it is closed, or a million rows are waiting, none of which could be written; this one was not
+                taken.
         """
+        if self.closed:
+            raise DatabaseError(f"{self.path or 'the database'} was closed: nothing can be added to it")
         if self._count >= MOST_WAITING:
             self.flush()
         self.mark += 1
@@ -141,17 +146,23 @@ class Database:
             raise DatabaseError(f"{self._cannot()} another world writes to the same file ({error})") from error
         except sqlite3.Error as error:
             raise DatabaseError(f"{self._cannot()} {error}") from error
-        for rows in self._waiting.values():
-            rows.clear()
-        self._count = 0
+        self._drop_waiting()
+        self._changed = True
 
     def _cannot(self) -> str:
         return f"{self._count} rows cannot be written to {self.path or 'memory'}, and are kept:"
 
     def rows(self, query: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-        """The answer to a SELECT, including everything added so far."""
+        """The answer to a SELECT, including everything added so far.
+
+        Raises:
+            DatabaseError: what is waiting cannot be written, or the file cannot be read.
+        """
         self.flush()
-        return self._connection.execute(query, values).fetchall()
+        try:
+            return self._connection.execute(query, values).fetchall()
+        except sqlite3.Error as error:
+            raise DatabaseError(f"{self.path or 'the database'} cannot be read: {error}") from error
 
     def back_to(self, mark: int) -> None:
         """Forget every row added after the one of this number.
@@ -162,11 +173,19 @@ class Database:
         if mark > self.mark:
             raise DatabaseError(f"{self.path} ends at row {self.mark}: it cannot be taken to row {mark}")
         self.flush()
+        if mark == self.mark:
+            return
         with self._connection as connection:
             for name in self.tables:
                 connection.execute(f"DELETE FROM {name} WHERE seq > ?", (mark,))
+        self._changed = True
         self.mark = mark
         self.revision += 1
+
+    def sync(self) -> None:
+        """Bring everything to the disk, so that it outlives the process and the machine."""
+        self.flush()
+        self._connection.execute("PRAGMA wal_checkpoint(FULL)")
 
     def copy_to(self, path: str | Path) -> None:
         """Write all of it to another file."""
@@ -209,9 +228,19 @@ class Database:
         self._count = 0
 
     def close(self) -> None:
-        """Write what is waiting, and let the file go."""
+        """Write what is waiting, and let the file go. It is the same, byte by byte, for the same rows.
+
+        Raises:
+            DatabaseError: it could not be written; the file stays open.
+        """
+        if self.closed:
+            return
         self.flush()
+        if self.path is not None and self._changed:
+            with suppress(sqlite3.Error):  # the rows are there, only their order in the file depends on when they came
+                self._connection.execute("VACUUM")
         self._connection.close()
+        self.closed = True
 
     def __getstate__(self) -> dict[str, Any]:
         """What a snapshot holds of it: how far it had come."""

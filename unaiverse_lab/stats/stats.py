@@ -291,9 +291,12 @@ class Stats(Plots):
     def count_members(self, **counts: int) -> None:
         """Store those of the core counters that have changed (called by the world)."""
         assert self.link is not None
-        for name, count in counts.items():
-            if self.get_last_value(name) != count:
-                self._store(self.known[name], "", count, self.link.clock.get_time_ms())
+        try:
+            for name, count in counts.items():
+                if self.get_last_value(name) != count:
+                    self._store(self.known[name], "", count, self.link.clock.get_time_ms())
+        except DatabaseError as error:
+            self._in_trouble(error)
 
     # ------------------------------------------------------------------ what members report
 
@@ -421,8 +424,8 @@ class Stats(Plots):
             if stat_name in group:
                 return group[stat_name]
         if self.is_world:
-            group = self._need_book().latest.get(key, {})
-            return given(group[stat_name]) if stat_name in group else declared.default
+            latest = self._need_book().latest.get(key, {})
+            return given(latest[stat_name][1]) if stat_name in latest else declared.default
         if declared.scope == AGENT and not key and self.link is not None:
             key = self.link.peer_id
         for name, value, whose, _ in reversed(self.outbox.pending):
@@ -598,10 +601,15 @@ class Stats(Plots):
             database.flush()
             self._trouble = None
         except DatabaseError as error:
-            self._try_again_at = link.clock.now + 10.0
-            if self._trouble is None:
-                link.record(fault(error, link.clock, link.name, None, "statistics"))
-            self._trouble = str(error)
+            self._in_trouble(error)
+
+    def _in_trouble(self, error: DatabaseError) -> None:
+        assert self.link is not None
+        link = self.link
+        self._try_again_at = link.clock.now + 10.0
+        if self._trouble is None:
+            link.record(fault(error, link.clock, link.name, None, "statistics"))
+        self._trouble = str(error)
 
     def shutdown(self) -> None:
         """Write what is waiting and close the file; nothing can be stored or asked for from then on.
@@ -619,10 +627,15 @@ class Stats(Plots):
         return {name: value for name, value in self.__dict__.items() if name not in self._fleeting_fields}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        """Become as it was; the ties to the node and the world stay."""
+        """Become as it was; the ties to the node and the world stay. The book is read again from the database."""
         for name in [name for name in self.__dict__ if name not in self._fleeting_fields and name not in state]:
             del self.__dict__[name]
         self.__dict__.update(state)
+        if "known" not in self.__dict__:  # made anew, from a checkpoint
+            self.known = {one.name: one for one in declarations(self.schemas())}
+            self.link = self.world = self.observer = self._book = None
+        if self.database is not None and self._book is None:
+            self._book = Book(self.database, self.known, self.cache_window_hours * HOUR)
 
 
 def _listed(what: str, given_names: Any) -> list[str] | None:

@@ -21,11 +21,12 @@ from unaiverse_lab.data.streams import Stream
 from unaiverse_lab.stats.stats import Stats
 from unaiverse_lab.world.badges import Awards
 from unaiverse_lab.world.folder import role_classes
+from unaiverse_lab.world.scores import Scores
 
 Behavior = HybridStateMachine | Mapping[str, Any] | str | Path | Callable[..., Any]
 
 
-class World(Awards):
+class World(Awards, Scores):
     """A shared environment. Subclass it, and say in :meth:`assign_role` who gets which role.
 
     Args:
@@ -64,6 +65,8 @@ class World(Awards):
         self.proc_opts: dict[str, Any] = {}
         self.role_classes: dict[str, type[Agent]] = {**own.roles, **(roles or {})}
         self.behaviors: dict[str, Behavior] = {**own.behaviors, **(behaviors or {})}
+
+    _handlers = {**Awards._handlers, **Scores._handlers}
 
     # ------------------------------------------------------------------ what a world is
 

@@ -6,6 +6,7 @@ from unaiverse_lab.agents.actions.governance import GovernanceActions
 from unaiverse_lab.agents.actions.learning import LearningActions
 from unaiverse_lab.agents.actions.playlist import PlaylistActions
 from unaiverse_lab.agents.actions.pubsub import PubSubActions
+from unaiverse_lab.agents.actions.scores import StatsActions
 from unaiverse_lab.agents.actions.work import WorkActions
 
 __all__ = [
@@ -15,5 +16,6 @@ __all__ = [
     "LearningActions",
     "PlaylistActions",
     "PubSubActions",
+    "StatsActions",
     "WorkActions",
 ]

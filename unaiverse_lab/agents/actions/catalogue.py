@@ -18,6 +18,7 @@ from unaiverse_lab.agents.actions.governance import GovernanceActions
 from unaiverse_lab.agents.actions.learning import LearningActions
 from unaiverse_lab.agents.actions.playlist import PlaylistActions
 from unaiverse_lab.agents.actions.pubsub import PubSubActions
+from unaiverse_lab.agents.actions.scores import StatsActions
 from unaiverse_lab.agents.actions.work import WorkActions
 from unaiverse_lab.behavior.actions import ActionSpec
 from unaiverse_lab.core.errors import LabError
@@ -30,6 +31,7 @@ FAMILIES = (
     PlaylistActions,
     PubSubActions,
     GovernanceActions,
+    StatsActions,
 )
 
 VERDICT = re.compile(r"\bTrue (always\b.*?|when .+?)\. (?:False (.+?)\. )?Sends (.+?)\.(?= |$)")
