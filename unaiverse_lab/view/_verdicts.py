@@ -79,7 +79,7 @@ def _said(
 def _switched_off(at: Moment, one: Exit) -> Verdict:
     assert at.switch is not None
     if is_unresolved(at):
-        mine = sorted({name for value in one.on.values() for name in _WILDCARD.findall(str(value))} - known(at).keys())
+        mine = _unresolved(" ".join(map(str, one.on.values())), at)
         what = f"{', '.join(mine)} has no value" if mine else "the machine cannot run before all wildcards have values"
         return _said(at, one, "WILDCARD", what, at.switch.tick, help=wildcard_help(at))
     return _said(at, one, "DISABLED", f"the machine is off since {when(at, at.switch.tick)}", at.switch.tick)
@@ -97,8 +97,16 @@ def known(at: Moment) -> dict[str, str]:
 
 def wildcard_help(at: Moment) -> str:
     """How a wildcard gets its value."""
-    names = ", ".join(known(at))
-    return f"give it a value: behav.add_wildcards({{'<name>': value}}) and behav.apply_wildcards(); known here: {names}"
+    names = _unresolved(at.stopped_by.error if at.stopped_by is not None else "", at) or ["<name>"]
+    values = ", ".join(f"{name!r}: ..." for name in names)
+    return (
+        f"values for them, behav.add_wildcards({{{values}}}, apply=True), and behav.enable(True); "
+        f"those that have one here: {', '.join(known(at))}"
+    )
+
+
+def _unresolved(text: str, at: Moment) -> list[str]:
+    return sorted(set(_WILDCARD.findall(text)) - known(at).keys())
 
 
 def _in_progress(at: Moment, one: Exit, last: Tried) -> Verdict:
@@ -114,7 +122,7 @@ def _in_progress(at: Moment, one: Exit, last: Tried) -> Verdict:
     gives_up, left = _gives_up(at, one)
     if last.outcome == "waiting" or (last.outcome == "step" and last.tick < at.tick):
         return _stale(at, one, last, since, gives_up, left)
-    done = f"{last.step + 1} steps are done" if last.outcome == "step" else f"attempt {count}"
+    done = f"steps done: {last.step + 1}" if last.outcome == "step" else f"attempt {count}"
     reason = f", {last.reason}" if last.reason else ""
     words = f"it is in the middle of it since {when(at, since)} ({done}{reason}){gives_up}"
     return _said(at, one, "LIMBO", words, since, left=left)
@@ -201,11 +209,8 @@ def open_words(at: Moment, ask: Ask) -> str:
     whom = listed([at.past.name_of(peer) for peer in record.targets])
     call = clipped(call_text(record.action, record.args), 80)
     late = missing(at, ask)
-    rest = (
-        "the answer is on its way"
-        if not late
-        else f"{listed(late)} {'has' if len(late) == 1 else 'have'} not done it yet"
-    )
+    have = "has" if len(late) == 1 else "have"
+    rest = f"{listed(late)} {have} not done it yet" if late else "the answer is on its way"
     return f"asked {whom} to {call} at {when(at, record.tick)}, and {rest}"
 
 
@@ -261,7 +266,7 @@ def _not_requested(at: Moment, one: Exit, delay: float) -> Verdict:
     if peers:
         words = f"{words}; {listed(peers)} could"
     elif roles:
-        words = f"{words}; its role {listed(roles)} could, but nobody here has it"
+        words = f"{words}; the role {listed(roles)} could, but nobody here has it"
     else:
         words = f"{words}: no behavior of this world does, and nobody did so far"
     if delay and at.is_delayed(one):
