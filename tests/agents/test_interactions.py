@@ -220,6 +220,17 @@ def test_a_request_to_somebody_who_leaves_at_that_very_tick() -> None:
     assert [reason for reason, _ in ends(session, "Boss")] == ["disconnected"]
 
 
+def test_who_leaves_after_doing_it_has_done_it() -> None:
+    session = company(2)
+    session.agent("W1").lazy = True  # type: ignore[attr-defined]
+    ask(session, target=["W0", "W1"], ticks=4)
+    session.remove("W0")
+    session.step(2)
+    session.agent("W1").lazy = False  # type: ignore[attr-defined]
+    session.step(4)
+    assert ends(session, "Boss") == [("ok", "")]
+
+
 def test_a_contact_with_somebody_who_leaves_at_that_very_tick_is_given_up() -> None:
     session = Session(room(boss=boss(), worker=worker()), delta=0.1)
     session.add(Agent(), "W0", role_preference="worker")

@@ -112,7 +112,7 @@ class InteractionManager:
         """End an interaction, or the part of one of its targets.
 
         Args:
-            interaction: a live one; nothing happens if it is over.
+            interaction: a live one; nothing happens if it is over, or if ``target`` has ended its part before.
             reason: how it ended. Of a request to several targets: ``ok`` if all did it, else how the last one that did
                 not ended.
             state: state reached by whoever served it.
@@ -123,6 +123,8 @@ class InteractionManager:
             return
         if target is not None and interaction.side == SENT:
             outcome = interaction.outcome
+            if target in outcome.reason_of:
+                return
             outcome.reason_of[target] = str(reason)
             outcome.state_of[target] = state
             outcome.detail_of[target] = detail
