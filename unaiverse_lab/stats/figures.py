@@ -92,6 +92,13 @@ def plain(text: object, limit: int | None = None) -> str:
     return words.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
+def squeezed(text: object, limit: int = 17) -> str:
+    """``str(text)`` on one line, its middle left out where it is too long: names often differ at their end."""
+    line = " ".join(str(text).split())
+    keep = limit // 2
+    return line if len(line) <= limit else f"{line[:keep]}…{line[keep + 1 - limit :]}"
+
+
 def colour(index: int, theme: Json = THEME) -> str:
     """The colour of the member, role or state number ``index``, from 0; they repeat after the twelfth."""
     colours: Sequence[str] = theme["peers"]
@@ -285,18 +292,17 @@ class UIPlot:
         """Add anything that plotly can draw, e.g. ``{"type": "heatmap", "z": [[...]], "x": [...], "y": [...]}``."""
         self.data.append(dict(trace))
 
-    def add_note(self, text: str) -> None:
-        """Write in the middle, e.g. why there is nothing to see."""
-        note = {
-            "text": plain(text, 80),
-            "xref": "paper",
-            "yref": "paper",
-            "x": 0.5,
-            "y": 0.5,
-            "xanchor": "center",
-            "yanchor": "middle",
-            "showarrow": False,
-        }
+    def add_note(self, text: str, x: float = 0.5, y: float = 0.5, yref: str = "paper") -> None:
+        """Write something, e.g. why there is nothing to see.
+
+        Args:
+            text: what to write, cut after 80 characters.
+            x: where, as a share of the width.
+            y: where, as a share of the height, or with ``yref="y"`` on the axis.
+            yref: ``"paper"`` or ``"y"``.
+        """
+        note = {"text": plain(text, 80), "xref": "paper", "yref": yref, "x": x, "y": y}
+        note |= {"xanchor": "center", "yanchor": "middle", "showarrow": False}
         self.layout["annotations"] = [*self.layout.get("annotations", ()), note]
 
     # ------------------------------------------------------------------ how it shows it
@@ -445,6 +451,7 @@ class Dash:
             LabError: a panel got a trace that its place cannot show.
         """
         data: list[Json] = []
+        named: set[tuple[Any, ...]] = set()
         layout = _paper(self.theme)
         layout.update(height=self.height, margin={"l": 48, "r": 28, "t": 84 if self.title else 44, "b": 56})
         layout["legend"] = _legend(self.theme) | {"x": 0, "y": -0.05, "xanchor": "left", "yanchor": "top"}
@@ -456,11 +463,12 @@ class Dash:
             panel = self.panels.get(position)
             if panel is not None:
                 self._check(panel, position)
-                self._place(panel, slot, data, layout)
+                self._place(panel, slot, data, layout, named)
         figure: Json = _harmless({"data": data, "layout": _merged(layout, self.options)})
         return figure
 
-    def _place(self, panel: UIPlot, slot: Slot, data: list[Json], layout: Json) -> None:
+    def _place(self, panel: UIPlot, slot: Slot, data: list[Json], layout: Json, named: set[tuple[Any, ...]]) -> None:
+        """Add a panel to a figure; ``named``: what its legends name already."""
         options = dict(panel.layout)
         own_legend = options.get("legend")
         legend = f"legend{len(data) + 2}" if own_legend and panel.data else None
@@ -474,6 +482,10 @@ class Dash:
                 placed.update(xaxis=f"x{slot.axis}", yaxis=f"y{slot.axis}")
                 if legend is not None:
                     placed["legend"] = legend
+            if placed.get("showlegend") and "legendgroup" in placed:
+                entry = (legend, placed["legendgroup"], placed.get("name"))
+                placed["showlegend"] = entry not in named
+                named.add(entry)
             if "stackgroup" in placed:
                 placed["stackgroup"] = f"{placed['stackgroup']} {slot.axis}"
             data.append(placed)

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from unaiverse_lab.stats.figures import SYMBOLS, DefaultBaseDash, UIPlot, colour, plain, thinned, whole
+from unaiverse_lab.stats.figures import SYMBOLS, DefaultBaseDash, UIPlot, colour, plain, squeezed, steps, thinned, whole
 from unaiverse_lab.stats.page import render_plotly_html
 
 View = Mapping[str, Any]
@@ -15,6 +15,12 @@ View = Mapping[str, Any]
 NOTHING = "no data yet"
 MOST_LABELS = 20
 """With more members than this, a network is drawn without their names (they appear under the pointer)."""
+
+MOST_CENTERED = 8
+"""With more members than this, their names are beside their marks, where those of neighbours do not meet."""
+
+NEUTRAL = "#71859c"
+"""The colour of what is no member and no role."""
 
 _COUNTERS = {
     "world_masters": "masters",
@@ -66,12 +72,7 @@ class Plots:
         network, counters = UIPlot(title="Who is connected to whom"), UIPlot(title="Members over time")
         states, actions = UIPlot(title="States"), UIPlot(title="Last actions")
         self._populate_graph(network, view, "graph")
-        for index, (name, label) in enumerate(_COUNTERS.items()):
-            if _series((view.get("world") or {}).get(name)):
-                self._populate_time_series(counters, view, name, [], colour(index), title_override=label)
-                counters.data[-1]["line"]["shape"] = "hv"
-        if not counters.data:
-            counters.add_note(NOTHING)
+        _draw_counters(counters, view)
         self._populate_distribution(states, view, "state")
         self._populate_distribution(actions, view, "last_action")
         for panel, position in zip((network, counters, states, actions), dash.slots, strict=True):
@@ -140,28 +141,48 @@ class Plots:
         if not rows:
             panel.add_note(NOTHING)
             return
-        panel.add_table(["Entity", "Value"], [[who for who, _ in rows], [value for _, value in rows]])
+        panel.add_table(["Entity", "Value"], [[_folded(who) for who, _ in rows], [_folded(value) for _, value in rows]])
 
     def _get_last_val_from_view(self, view: View, name: str) -> str:
         """The latest value of a WORLD name as text: numbers with three decimals, ``"-"`` if there is none."""
         return _shown(_last((view.get("world") or {}).get(name)))
 
 
+def _draw_counters(panel: UIPlot, view: View) -> None:
+    """Draw how many members of each kind there were, each number holding until the next."""
+    world = view.get("world") or {}
+    found = {label: _series(world.get(name)) for name, label in _COUNTERS.items()}
+    end = max((series[-1][0] for series in found.values() if series), default=0)
+    _time_axis(panel)
+    for index, (label, series) in enumerate(found.items()):
+        if series:
+            x, y = steps([(t / 1000, value) for t, value in series], end / 1000)
+            panel.add_line(x, y, label, colour(index), step=True)
+    counts = [value for series in found.values() for _, value in series if isinstance(value, int)]
+    panel.set_layout_opt("yaxis", whole(max(counts, default=1)))
+    if not panel.data:
+        panel.add_note(NOTHING)
+
+
 # ---------------------------------------------------------------------- drawings that need no statistics
 
 
 def draw_counts(panel: UIPlot, counts: Mapping[str, int]) -> None:
-    """Draw how often each word occurs, as bars, in alphabetical order."""
-    panel.set_axes("", "")
+    """Draw how often each word occurs, as bars from the top in alphabetical order, each under its word."""
     if not counts:
+        panel.set_axes(None, None)
         panel.add_note(NOTHING)
         return
     words = sorted(counts)
-    panel.add_bar(words, [counts[word] for word in words], [f"{word}: {counts[word]}" for word in words])
-    # Labels are shortened, categories are not: two long words may begin alike.
-    labels = [plain(word, 22) for word in words]
-    panel.set_layout_opt("xaxis", {"tickvals": list(range(len(words))), "ticktext": labels})
-    panel.set_layout_opt("yaxis", whole(max(counts.values())))
+    panel.add_bar(words, [counts[word] for word in words], [f"{word}: {counts[word]}" for word in words], NEUTRAL, True)
+    panel.data[-1].update(width=0.36, offset=0.08)
+    panel.set_axes("", "")
+    panel.set_layout_opt("xaxis", whole(max(counts.values())))
+    rows = max(len(words), 3)
+    panel.set_layout_opt("yaxis", {"range": [rows - 0.4, -0.6], "showticklabels": False, "showgrid": False})
+    for number, word in enumerate(words):
+        panel.add_note(f"{word}: {counts[word]}", 0.0, number, "y")
+        panel.layout["annotations"][-1].update(xanchor="left", yanchor="bottom", xshift=4, font={"size": 11})
 
 
 def draw_network(
@@ -224,8 +245,8 @@ def _add_members(
             "mode": "markers+text" if len(members) <= MOST_LABELS else "markers",
             "x": [spots[key][0] for key in keys],
             "y": [spots[key][1] for key in keys],
-            "text": [plain(members[key].name, 16) for key in keys],
-            "textposition": [_side(*spots[key]) for key in keys],
+            "text": [plain(squeezed(members[key].name, 14)) for key in keys],
+            "textposition": [_side(*spots[key], len(members)) for key in keys],
             "textfont": {"size": 11},
             "marker": {"size": 14, "color": colour(index), "symbol": SYMBOLS[index % len(SYMBOLS)]},
             "hoverinfo": "text",
@@ -251,9 +272,9 @@ def _circle(keys: list[str], radius: float = 10.0) -> dict[str, tuple[float, flo
     return {key: (round(radius * math.sin(turn), 3), round(radius * math.cos(turn), 3)) for key, turn in turns.items()}
 
 
-def _side(x: float, y: float) -> str:
-    if abs(x) < 1:
-        return "top center" if y >= 0 else "bottom center"
+def _side(x: float, y: float, members: int) -> str:
+    if abs(x) < 1 or members <= MOST_CENTERED:
+        return "top center" if y > 1 or members == 1 else "bottom center"
     return "middle right" if x > 0 else "middle left"
 
 
@@ -344,6 +365,16 @@ def _shown(value: Any) -> str:
     if value is None:
         return "-"
     return f"{value:.3f}" if isinstance(value, float) else str(value)
+
+
+def _folded(text: str, room: int = 16) -> str:
+    """Text in lines short enough for a narrow table, broken after underscores or spaces where there are any."""
+    lines = []
+    while len(text) > room:
+        cut = max(text.rfind(mark, 0, room) for mark in "_ -") + 1
+        lines.append(text[: cut or room])
+        text = text[cut or room :]
+    return "\n".join([*lines, text])
 
 
 def _word(value: Any) -> str:

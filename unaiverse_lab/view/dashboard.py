@@ -22,9 +22,9 @@ from unaiverse_lab.core.records import (
     RoleSet,
     Stat,
 )
-from unaiverse_lab.stats.figures import Dash, Json, Slot, UIPlot, colour, plain, steps, thinned, whole
+from unaiverse_lab.stats.figures import Dash, Json, Slot, UIPlot, colour, plain, squeezed, steps, thinned, whole
 from unaiverse_lab.stats.plots import CORE_NAMES, NOTHING, Member, draw_network
-from unaiverse_lab.view._drawing import one_line, wrapped
+from unaiverse_lab.view._drawing import wrapped
 
 MOST_ROWS = 200
 """How many rows a table has at most."""
@@ -269,7 +269,7 @@ def _states(story: _Story, roles: list[str]) -> UIPlot:
             "categoryarray": [plain(state) for state in shown],
             "range": [max(len(shown), _FEW_STATES) - 0.5, -0.5],
             "tickvals": [plain(state) for state in shown],
-            "ticktext": [plain(_squeezed(state)) + " " for state in shown],
+            "ticktext": [plain(squeezed(state)) + " " for state in shown],
         },
     )
     panel.set_layout_opt("yaxis", {"tickfont": {"size": 10}})
@@ -351,21 +351,14 @@ def _stat_panel(
     for (key, reporter), points in series.items():
         label = key if key in story.known else key[-6:] if key and key != story.world else "World"
         label += f", by {reporter}" if reporters[key] > 1 else ""
-        values = [value if isinstance(value, int | float) else _squeezed(value) for _, value in points]
+        values = [value if isinstance(value, int | float) else squeezed(value) for _, value in points]
         in_words = any(isinstance(value, str) for value in values)
         words = words or in_words
         x, values = thinned([t for t, _ in points], values)
-        panel.add_line(x, values, _squeezed(label), colour(order.index(key)), f"stat {key}", step=in_words)
+        panel.add_line(x, values, squeezed(label), colour(order.index(key)), f"stat {key}", step=in_words)
         panel.data[-1]["mode"] = "lines+markers" if len(x) <= _MOST_MARKERS else "lines"
     panel.set_legend("v", 1.02, 1.0, "left", "top")
     return panel, words
-
-
-def _squeezed(text: object, limit: int = 17) -> str:
-    """Text on one line, its middle left out where it is too long: names often differ at their end."""
-    line = one_line(text)
-    keep = limit // 2
-    return line if len(line) <= limit else f"{line[:keep]}…{line[keep + 1 - limit :]}"
 
 
 # ---------------------------------------------------------------------- reading records
