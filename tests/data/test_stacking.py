@@ -299,13 +299,29 @@ def test_the_first_step_of_a_kind_runs_at_once_and_so_does_a_lonely_one():
     stacked, alone = crowds(2)
     stacks = Stacks()
     assert stacks.submit(stacked[0], *lesson(0)).done
-    later = stacks.submit(stacked[1], *lesson(1))
+    assert stacks.submit(stacked[1], *lesson(1)).done
+    later = stacks.submit(stacked[1], *lesson(2))
     assert not later.done
     stacks.flush()
     assert later.done and not in_a_stack(stacks, stacked[1])
     alone[0].learn(*lesson(0))
     alone[1].learn(*lesson(1))
+    alone[1].learn(*lesson(2))
     assert_same(stacked, alone)
+
+
+def test_new_stacks_go_on_exactly_as_the_old_ones_would_have():
+    (kept, resumed), runs = crowds(6, "adam"), []
+    for learners, renewed in ((kept, False), (resumed, True)):
+        stacks = Stacks()
+        for number in range(6):
+            if renewed and number == 3:
+                stacks = Stacks()
+            results = [stacks.submit(learner, *lesson(number)) for learner in learners]
+            stacks.flush()
+            runs.append([result.losses for result in results])
+    assert runs[:6] == runs[6:]
+    assert [one.digest() for one in kept] == [one.digest() for one in resumed]
 
 
 # ---------------------------------------------------------------- what others do to the modules
@@ -680,8 +696,9 @@ def test_few_and_large_ones_run_one_by_one(small, monkeypatch):
         tick(stacks, stacked, alone, range(small - 1), number)
     assert not in_a_stack(stacks, stacked[0])
     tick(stacks, stacked, alone, range(small), 3)
+    tick(stacks, stacked, alone, range(small), 4)
     assert in_a_stack(stacks, stacked[0])
-    tick(stacks, stacked, alone, (1, 0), 4)
+    tick(stacks, stacked, alone, (1, 0), 5)
     assert_same(stacked, alone)
     assert "bytes" in stacks.why_alone(student(0, make=lambda: nn.Linear(6, stacking.LARGE)))
 

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from unaiverse_lab.core.errors import LabError, StreamError
+from unaiverse_lab.core.ordered import OrderedSet
 
 Loss: TypeAlias = Callable[..., Tensor]
 """``loss(raw, target)``, or ``loss(raw)`` where nothing is taught; a tensor of one number."""
@@ -28,6 +29,7 @@ class Learner:
 
     Attributes:
         raw: the outputs of the last :meth:`forward`, before any conversion; empty before it.
+        tried: kinds of steps (shapes of inputs and targets) it has made.
         awaited: set by :class:`~unaiverse_lab.data.stacking.Stacks` while a submitted step has not run yet.
 
     Raises:
@@ -61,6 +63,7 @@ class Learner:
         self.outputs = tuple(outputs)
         self.flags = frozenset(inspect.signature(module.forward).parameters)
         self.raw: tuple[Tensor, ...] = ()
+        self.tried: OrderedSet[Any] = OrderedSet()
         self.awaited: Callable[[], None] | None = None
 
     def forward(self, *inputs: Any, **flags: Any) -> tuple[Tensor, ...]:

@@ -37,6 +37,8 @@ class Source(BufferedStream):
         StreamError: there are no values.
     """
 
+    _constant_fields = ("values", "tensor_dataset")
+
     def __init__(self, values: Sequence[Any] | None, circular: bool = True, **fields: Any) -> None:
         fields.setdefault("name", type(self).__name__)
         super().__init__(**fields)

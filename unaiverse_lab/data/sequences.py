@@ -28,7 +28,7 @@ class BufferedStream(Stream):
         super().__init__(props, **fields)
         self.is_static = is_static
         self.is_read_only = False
-        self._buffer: list[tuple[Any, int]] = []
+        self._buffer: list[Sample] = []
         self._order: list[int] | None = None
         self._cursors: dict[str | None, int] = {}
 
@@ -102,7 +102,7 @@ class BufferedStream(Stream):
         if stored is not None:
             if self._order is not None:
                 self._order.append(len(self._buffer))
-            self._buffer.append((data, data_tag if data_tag >= 0 else len(self._buffer)))
+            self._buffer.append(Sample(data, data_tag if data_tag >= 0 else len(self._buffer), self.clock.now))
         return stored
 
     def clear_buffer(self) -> None:

@@ -122,7 +122,7 @@ class Stacks:
     def submit(self, learner: Learner, inputs: Sequence[Any], targets: Sequence[Any], **flags: Any) -> Deferred:
         """``learner.learn(inputs, targets, **flags)``, at once or at the next :meth:`flush`.
 
-        The first step of each new kind (architecture, shapes) runs at once, so that what does not fit is told here.
+        A learner's first step of each kind (shapes) runs at once, so that what does not fit is told here.
 
         Returns:
             The result; it is there already if the step did not wait for others.
@@ -139,14 +139,14 @@ class Stacks:
         if stack is None or kind is None:
             return self._alone(member, inputs, targets, flags)
         batch = stack, stack.rule.settings(learner.optimizer), kind
+        if not stack.takes(kind):
+            return self._alone(member, inputs, targets, flags)
+        if kind not in learner.tried:
+            first = self._alone(member, inputs, targets, flags)
+            learner.tried.add(kind)
+            return first
         steps = self._pending.get(batch)
         if steps is None:
-            if not stack.takes(kind):
-                return self._alone(member, inputs, targets, flags)
-            if kind not in stack.tried:
-                first = self._alone(member, inputs, targets, flags)
-                stack.tried.add(kind)
-                return first
             steps = self._pending[batch] = []
         step = _Step(member, inputs, targets, Deferred(self.flush))
         steps.append(step)
@@ -344,7 +344,6 @@ class _Stack:
         self.members: list[_Member] = []
         self.columns: list[Tensor] = []
         self.template: nn.Module | None = None
-        self.tried: set[Kind] = set()
         self.refused: str | None = None
 
     def takes(self, kind: Kind) -> bool:

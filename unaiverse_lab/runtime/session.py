@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from unaiverse_lab.agents import Agent
+from unaiverse_lab.core.declare import inherited
 from unaiverse_lab.core.errors import WorldError, did_you_mean
 from unaiverse_lab.core.roles import custom_part
+from unaiverse_lab.runtime.checkpoint import KEEP, Checkpoints, Resumed
+from unaiverse_lab.runtime.history import CROWD, History
 from unaiverse_lab.runtime.node import MEMBER, Node
+from unaiverse_lab.runtime.redefine import reassign
 from unaiverse_lab.runtime.synchronizer import NodeSynchronizer
 from unaiverse_lab.runtime.trace import Trace
 from unaiverse_lab.world import World
@@ -17,7 +22,7 @@ Until = str | Callable[["Session"], bool]
 
 
 class RunResult(NamedTuple):
-    """How a run ended: ``reason`` is ``"until"``, ``"max_cycles"`` or ``"quiet"``; ``ticks``: how far it went."""
+    """How a run ended: ``reason`` is ``"until"``, ``"max_cycles"`` (or ``max_time``), or ``"quiet"``; ``ticks``: how far it went."""
 
     reason: str
     ticks: int
@@ -27,38 +32,62 @@ class Session:
     """One world and its members, run synchronized.
 
     Args:
-        world: the world, or the node that hosts it; it can also be added later.
-        seed: seed of every random source.
-        delta: seconds per tick; default: the ``clock_delta`` of the world's node (1/25).
+        world: the world, its class, or the node that hosts it; it can also be added later.
+        seed: seed of every random source; default: what the class was declared with, or 0.
+        delta: seconds per tick; default: what the class was declared with, or the ``clock_delta`` of the world's node
+            (1/25).
         name: name of the world's node, when ``world`` is a world.
         strict: pass every message through its encoded form.
         agenda: skip nodes to which nothing can happen (the run is the same).
         trace: where records go.
         stack_students: train students of one architecture together, as one batch.
+        history: whether one can go back in time; default: up to 200 nodes.
+        checkpoints: a folder for checkpoints; see :meth:`keep_checkpoints`.
+        save_checkpoint_every: seconds between two of them.
         options: further options of the world's :class:`~unaiverse_lab.Node`.
 
     Raises:
         WorldError, BehaviorError: the world is not ready to run.
     """
 
+    _fleeting_fields = ("_history", "checkpoints")
+    """What is no part of the world's state."""
+
     def __init__(
         self,
-        world: World | Node | None = None,
-        seed: int | str = 0,
+        world: World | Node | type[World] | None = None,
+        seed: int | str | None = None,
         delta: float | None = None,
         name: str = "World",
         strict: bool = False,
         agenda: bool = True,
         trace: Trace | None = None,
         stack_students: bool = True,
+        history: bool | None = None,
+        checkpoints: str | Path | None = None,
+        save_checkpoint_every: float | None = None,
         **options: Any,
     ) -> None:
         self._unnamed = 0
+        if isinstance(world, type):
+            world = world()
+        of_class = inherited(type(world)).options if isinstance(world, World) else {}
+        seed = of_class.get("seed", 0) if seed is None else seed
+        delta = of_class.get("delta") if delta is None else delta
+        if "masters" in of_class:
+            options.setdefault("world_masters_node_names", of_class["masters"])
         self.synchronizer = NodeSynchronizer(seed, delta, strict, agenda, trace, stack_students)
+        self.checkpoints: Checkpoints | None = None
+        self._history: History | None = None
+        if history is not False:
+            self._history = History(self, at_most=CROWD if history is None else None)
+            self.synchronizer.between_ticks.append(self._history.consider)
         if isinstance(world, World):
             world = Node(world, name, **options)
         if world is not None:
             self.synchronizer.add_node(world)
+        if checkpoints is not None:
+            self.keep_checkpoints(checkpoints, save_checkpoint_every)
 
     # ------------------------------------------------------------------ members
 
@@ -95,6 +124,14 @@ class Session:
         if master:
             self.world.gate.masters.add(node.node_id)
         return self.synchronizer.add_node(node)
+
+    def reassign(self) -> list[str]:
+        """Ask the world's ``assign_role`` again for all members, in order of joining; returns who has another role now.
+
+        Raises:
+            WorldError: the rule names a role that does not exist.
+        """
+        return reassign(self.synchronizer)
 
     def _free_name(self, base: str) -> str:
         while True:
@@ -151,6 +188,7 @@ class Session:
         self,
         until: Until | None = None,
         max_cycles: int | None = None,
+        max_time: float | None = None,
         on_tick: Callable[[Session], None] | None = None,
     ) -> RunResult:
         """Run until a condition holds.
@@ -159,9 +197,10 @@ class Session:
             until: ``"STATE"`` (some agent is in it), ``"NAME:STATE"`` (the node of that name, or all nodes with that
                 role), or a function of the session.
             max_cycles: at most so many ticks; None: no limit.
+            max_time: at most so many seconds of the session's clock; None: no limit.
             on_tick: called after each tick that did something, e.g. to print.
 
-        Without ``until`` and ``max_cycles``, it ends when nothing can happen any more.
+        Without these three, it ends when nothing can happen any more.
 
         Raises:
             WorldError: ``until`` names a state, node or role that does not exist.
@@ -176,9 +215,96 @@ class Session:
                 on_tick(self)
             return reached()
 
-        last = None if max_cycles is None else start + max_cycles
+        last = self.synchronizer.last_tick(max_cycles, max_time)
         reason = self.synchronizer.run_until(stop, last, jump=not callable(until))
         return RunResult(reason, self.tick - start)
+
+    def back(self, ticks: int = 1) -> Session:
+        """Go back so many ticks, at most to before the first one; see :meth:`goto`."""
+        return self.goto(max(-1, self.tick - ticks))
+
+    def goto(self, tick: int) -> Session:
+        """Make everything what it was after a tick (-1: before the first one), or run on to it.
+
+        What happened later is forgotten; running on repeats it, unless something is done differently now. Nodes, agents
+        and streams stay the same objects. Files, pictures on the screen and the like stay as they are.
+
+        Raises:
+            WorldError: there is no such tick, or no way back to it.
+        """
+        if tick < -1:
+            raise WorldError(f"there is no tick {tick}: the first one is 0, and -1 is before it")
+        if tick > self.tick:
+            self.run(max_cycles=tick - self.tick)
+        elif self._history is None:
+            raise WorldError("this session keeps no history: Session(..., history=True)")
+        elif tick < self.tick:
+            self._history.go_to(tick)
+        return self
+
+    # ------------------------------------------------------------------ what survives the process
+
+    def keep_checkpoints(self, folder: str | Path, every: float | None = None, keep: int = KEEP) -> Checkpoints:
+        """Write checkpoints into a folder while the session runs.
+
+        Args:
+            folder: made when needed. What another run left there is moved aside, unless :meth:`resume` takes it up.
+            every: seconds of the session's clock; <= 0: only when told to; default: the least ``save_checkpoint_every``
+                of the nodes.
+            keep: how many generations to keep.
+        """
+        if self.checkpoints is not None:
+            self.synchronizer.between_ticks.remove(self.checkpoints.consider)
+        if every is None:
+            wishes = [node.save_checkpoint_every for node in self.nodes.values() if node.save_checkpoint_every > 0]
+            every = min(wishes, default=-1.0)
+        self.checkpoints = Checkpoints(self, folder, every, keep)
+        self.synchronizer.between_ticks.append(self.checkpoints.consider)
+        return self.checkpoints
+
+    def checkpoint(self, folder: str | Path | None = None) -> Path:
+        """Write a checkpoint now: weights, optimizers, machines, queues, streams, stats, badges, the trace.
+
+        Args:
+            folder: default: that of :meth:`keep_checkpoints`.
+
+        Returns:
+            The folder of the new generation.
+
+        Raises:
+            WorldError: no folder was ever named.
+            CheckpointError, CannotFreeze: something can not be written, or is under way; the message says where it is.
+        """
+        return self._checkpoints(folder).save()
+
+    def resume(self, folder: str | Path | None = None) -> Resumed | None:
+        """Take up the newest whole checkpoint, in a session that was just built in the same way as the one that wrote it.
+
+        Args:
+            folder: default: that of :meth:`keep_checkpoints`.
+
+        Returns:
+            What was found, and which generations were passed over because they are damaged; None: there is nothing.
+
+        Raises:
+            WorldError: no folder was ever named.
+            CheckpointError: nothing in the folder can be read, or it does not fit this session.
+        """
+        return self._checkpoints(folder).resume()
+
+    def _checkpoints(self, folder: str | Path | None) -> Checkpoints:
+        if folder is not None:
+            mine = self.checkpoints
+            return mine if mine is not None and mine.folder == Path(folder) else Checkpoints(self, folder)
+        if self.checkpoints is None:
+            raise WorldError("name a folder for the checkpoints: Session(..., checkpoints='folder')")
+        return self.checkpoints
+
+    def close(self) -> None:
+        """Finish files: those of the trace and of the world's stats and badges."""
+        self.trace.close()
+        if self.synchronizer.world_node is not None:
+            self.world.stats.shutdown()
 
     def _condition(self, until: Until | None) -> Callable[[], bool]:
         if until is None:

@@ -18,6 +18,7 @@ from unaiverse_lab.core.clock import VirtualClock
 from unaiverse_lab.core.drive import drive
 from unaiverse_lab.core.envelope import AgentRefusal, Body, Contact, Envelope, InteractionMessage, InteractionStatus
 from unaiverse_lab.core.errors import WorldError, did_you_mean
+from unaiverse_lab.core.faults import fault
 from unaiverse_lab.runtime.node import DEFAULT_DELTA, LEFT, Node
 from unaiverse_lab.runtime.trace import Trace
 from unaiverse_lab.runtime.transport import InProcessTransport, body_of
@@ -41,6 +42,8 @@ def _answer_for_the_departed(envelope: Envelope) -> Body | None:
 class NodeSynchronizer:
     """Runs nodes synchronized.
 
+    ``between_ticks`` holds functions that are called before each tick.
+
     Args:
         seed: seed of every random source of the run.
         delta: seconds per tick; default: what the world's node asks for.
@@ -49,6 +52,9 @@ class NodeSynchronizer:
         trace: where records go; default: a new one.
         stack_students: make the learning steps of students of one architecture together, as one batch.
     """
+
+    _fleeting_fields = ("_stacks", "_templates", "between_ticks", "touched", "_left_as")
+    """What is no part of the world's state."""
 
     def __init__(
         self,
@@ -78,6 +84,9 @@ class NodeSynchronizer:
         self._stacks: Any = None
         self._postponed: list[Node] = []
         self._templates: dict[str, tuple[str, type, HybridStateMachine]] = {}
+        self.between_ticks: list[Callable[[], None]] = []
+        self.touched = True
+        self._left_as = (0, 0)
 
     # ------------------------------------------------------------------ nodes
 
@@ -146,6 +155,15 @@ class NodeSynchronizer:
         return None if node is None else node.peer_id
 
     @property
+    def world_name(self) -> str:
+        """Name of the world's node; empty while there is none."""
+        return self.world_node.name if self.world_node is not None else ""
+
+    def fault(self, error: BaseException, action: str) -> None:
+        """Put an error that concerns the run as a whole into the trace."""
+        self.trace.append(fault(error, self.clock, self.world_name, None, action))
+
+    @property
     def stacks(self) -> Any:
         """Where learning steps of many students are put together; None: each is made at once."""
         if self._stacks is None and self._stack_students:
@@ -153,6 +171,10 @@ class NodeSynchronizer:
 
             self._stacks = Stacks()
         return self._stacks
+
+    def unstack(self) -> None:
+        """Forget how students were put together: their weights were replaced."""
+        self._stacks = None
 
     def postpone(self, node: Node) -> None:
         """Let a node finish its turn at the end of the tick, when all students have handed in their steps."""
@@ -179,6 +201,7 @@ class NodeSynchronizer:
 
     def wake(self, node: Node) -> None:
         """Give a node a turn at the next tick."""
+        self.touched = True
         following = self._following
         if node.next_tick != following:
             node.next_tick = following
@@ -235,7 +258,14 @@ class NodeSynchronizer:
 
     # ------------------------------------------------------------------ running
 
+    @property
+    def was_touched(self) -> bool:
+        """Whether anybody did something to the world since the last tick, as far as that can be seen."""
+        return self.touched or self._left_as != (len(self.trace), len(self.transport))
+
     async def _tick(self, tick: int) -> None:
+        for duty in self.between_ticks:
+            duty()
         self.clock.move_to(tick)
         self._started = True
         turns = iter(self._turns(tick))
@@ -273,6 +303,8 @@ class NodeSynchronizer:
             self._postponed.clear()
             raise
         self.trace.trim()
+        self.touched = False
+        self._left_as = (len(self.trace), len(self.transport))
 
     def step(self, ticks: int = 1) -> None:
         """Run so many ticks, one by one.
@@ -313,12 +345,22 @@ class NodeSynchronizer:
             if stop is not None and stop():
                 return "until"
 
-    def run(self, addresses: Any = None, synch_cycles: int | None = None) -> str:
-        """Run ``synch_cycles`` ticks (None: until nothing can happen any more), as the peer's synchronizer is called.
+    def last_tick(self, cycles: int | None, max_time: float | None) -> int | None:
+        """The last tick of a run of so many ticks and seconds from now on; None: no limit."""
+        ends = [] if cycles is None else [self._following + cycles - 1]
+        if max_time is not None:
+            start = self.clock.now if self._started else self.clock.epoch
+            ends.append(self.clock.tick_at(start + max_time))
+        return min(ends, default=None)
+
+    def run(self, addresses: Any = None, synch_cycles: int | None = None, max_time: float | None = None) -> str:
+        """Run ``synch_cycles`` ticks, as the peer's synchronizer is called, at most ``max_time`` seconds of the clock.
+
+        With None for both it runs until nothing can happen any more.
 
         ``addresses`` is accepted for compatibility. After each tick ``gap`` seconds (default 0) of real time pass.
         """
-        last = None if synch_cycles is None else self._following + synch_cycles - 1
+        last = self.last_tick(synch_cycles, max_time)
         if self.gap <= 0:
             return self.run_until(last_tick=last)
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import IO, Any, overload
+from typing import IO, Any, NamedTuple, overload
 
 import msgspec
 
@@ -16,6 +17,14 @@ _encoder = msgspec.json.Encoder(enc_hook=lambda value: f"<{type(value).__name__}
 _decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(AnyRecord)
 
 
+class TraceMark(NamedTuple):
+    """A moment of a trace: how many records there were, their digest so far, and how long its file was."""
+
+    count: int
+    digest: Any
+    position: int
+
+
 class Trace:
     """A growing sequence of records, kept in memory up to ``capacity`` and optionally written to a file as it grows.
 
@@ -23,6 +32,7 @@ class Trace:
         capacity: how many records to keep; the oldest ones are let go beyond it (they stay in the digest and the file).
         path: a JSON Lines file to write every record to.
 
+    ``path`` is that file, None while there is none.
     ``trace[i]`` counts from the first record ever; records let go raise IndexError.
     """
 
@@ -33,6 +43,7 @@ class Trace:
         self._digested = 0
         self._hash = hashlib.blake2b(digest_size=16)
         self._file: IO[bytes] | None = None
+        self.path: Path | None = None
         self.append = self._records.append
         if path is not None:
             self.write_to(path)
@@ -94,19 +105,67 @@ class Trace:
         self._take_in()
         return self._hash.hexdigest()
 
+    def mark(self) -> TraceMark:
+        """This moment, for :meth:`back_to`."""
+        self._take_in()
+        return TraceMark(len(self), self._hash.copy(), self._file.tell() if self._file is not None else 0)
+
+    def back_to(self, mark: TraceMark) -> None:
+        """Forget the records after an earlier moment, also in the file.
+
+        Raises:
+            IndexError: the records up to it are not all in memory any more.
+        """
+        if mark.count < self._gone:
+            raise IndexError(f"record {mark.count} is gone: the trace keeps the last {self.capacity}")
+        del self._records[mark.count - self._gone :]
+        self._digested, self._hash = mark.count, mark.digest.copy()
+        if self._file is not None:
+            self._file.seek(mark.position)
+            self._file.truncate()
+
     def write_to(self, path: str | Path) -> None:
         """Write the records in memory to a JSON Lines file, and to the same file every one that follows."""
         self.close()
         self._take_in()
-        self._file = Path(path).open("wb")  # noqa: SIM115
+        self.path = Path(path)
+        self._file = self.path.open("wb")
         self._file.write(_lines(self._records))
+
+    def go_on(self, path: str | Path, count: int, position: int) -> None:
+        """Take over the first records of a file in place of what is here, and write what follows behind them.
+
+        Args:
+            path: a JSON Lines file; what comes later in it is cut off.
+            count: how many records.
+            position: how many bytes they are.
+
+        Raises:
+            ValueError: a line is not a record.
+        """
+        self.close()
+        lines = Path(path).read_bytes()[:position]
+        self._records[:] = _records_in(lines, path)[-self.capacity :]
+        self._gone, self._digested = count - len(self._records), count
+        self._hash = hashlib.blake2b(lines, digest_size=16)
+        self.path = Path(path)
+        self._file = self.path.open("r+b")
+        self._file.truncate(position)
+        self._file.seek(position)
+
+    def sync(self) -> None:
+        """Bring the file to the disk, so that it outlives the process and the machine."""
+        if self._file is not None:
+            self._take_in()
+            self._file.flush()
+            os.fsync(self._file.fileno())
 
     def close(self) -> None:
         """Finish the file, if there is one."""
         if self._file is not None:
             self._take_in()
             self._file.close()
-            self._file = None
+            self._file = self.path = None
 
     def export(self, path: str | Path) -> None:
         """Write the records in memory to a JSON Lines file, one object a line."""
@@ -131,8 +190,12 @@ def load_trace(path: str | Path) -> list[Record]:
     Raises:
         ValueError: a line is not a record; the message gives its number.
     """
+    return _records_in(Path(path).read_bytes(), path)
+
+
+def _records_in(lines: bytes, path: str | Path) -> list[Record]:
     records: list[Record] = []
-    for number, line in enumerate(Path(path).read_bytes().splitlines(), start=1):
+    for number, line in enumerate(lines.splitlines(), start=1):
         try:
             records.append(_decoder.decode(line))
         except msgspec.MsgspecError as error:
