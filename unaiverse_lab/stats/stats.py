@@ -219,8 +219,8 @@ class Stats(Plots):
         Args:
             stat_name: a declared name.
             value: of the declared type; see ``docs/stats.md`` for what fits.
-            group_key: whose value it is, a peer id; not looked at for WORLD names. A member's own id may be left out
-                (None) for its AGENT names.
+            group_key: whose value it is, a peer id. A member's own id may be left out (None) for its AGENT names; WORLD
+                names are stored without it, but :meth:`_process_custom_stat` is told what a member gave.
             timestamp: when it was measured, in ms of the session's clock: ``self.clock.get_time_ms()``.
 
         Raises:
@@ -237,7 +237,7 @@ class Stats(Plots):
             self._store(declared, key, value, timestamp)
             return
         was_empty = not self.outbox.pending
-        self.outbox.add((stat_name, value, key or None, timestamp))
+        self.outbox.add((stat_name, value, key or _text(group_key), timestamp))
         if was_empty and link is not None:
             link.wake()
 
@@ -281,7 +281,8 @@ class Stats(Plots):
         """Called at the world for each value that a member reported, once it is found to be in order; override it.
 
         Args:
-            stat_name, value, group_key, timestamp: as they would be stored.
+            stat_name, value, timestamp: as they would be stored.
+            group_key: as the member gave it, for WORLD names too: whom the value is about.
 
         Returns:
             True when this took care of it; False (the default): it is stored as it is.
@@ -346,7 +347,7 @@ class Stats(Plots):
         key = self._key(declared, group_key)
         value = declared.take(value)
         timestamp = milliseconds(name, timestamp, self._latest_time(self.link.clock))
-        if not self._process_custom_stat(name, value, key or None, timestamp):
+        if not self._process_custom_stat(name, value, key or _text(group_key), timestamp):
             self._store(declared, key, value, timestamp)
 
     def _why_not(self, reporter: Reporter, declared: Declared, group_key: Any) -> str | None:
@@ -636,6 +637,10 @@ class Stats(Plots):
             self.link = self.world = self.observer = self._book = None
         if self.database is not None and self._book is None:
             self._book = Book(self.database, self.known, self.cache_window_hours * HOUR)
+
+
+def _text(group_key: Any) -> str | None:
+    return group_key if isinstance(group_key, str) and group_key else None
 
 
 def _listed(what: str, given_names: Any) -> list[str] | None:

@@ -1,0 +1,13 @@
+"""The world's own node."""
+
+from pathlib import Path
+
+from src.world import WWorld
+
+from unaiverse_lab import Node
+
+world = WWorld(world_folder=str(Path(__file__).parent / "src"))
+node = Node(
+    world, node_name="DigitSocialLearning", clock_delta=1.0 / 15.0, world_masters_node_names=["DigitClassifier1"]
+)
+node.run(resume_from_checkpoint=True)
