@@ -84,47 +84,43 @@ class Book:
             self.revision = self.database.revision
 
     def _rebuild(self) -> None:
-        self.latest, self.recent, ignored = {}, {}, set()
-        groups = self.database.rows(
-            "SELECT a.name, a.key, a.value, a.t, a.stored FROM stats a JOIN "
-            "(SELECT min(seq) AS first, max(seq) AS last FROM stats GROUP BY name, key) b ON a.seq = b.last "
-            "ORDER BY b.first"
+        self.latest, self.recent = {}, {}
+        last = self.database.rows(
+            f"SELECT {COLUMNS} FROM stats JOIN "
+            "(SELECT min(seq) AS begun, max(seq) AS ended FROM stats GROUP BY name, key) ON seq = ended ORDER BY begun"
         )
-        for row in groups:
-            if self._noted(row) is None:
-                ignored.add(row[0])
-        end = max((row[4] for row in groups), default=0)
+        ignored = {row[0] for row in last if not self._noted(*row)}
+        since = max((row[4] for row in last), default=0) - self.window
         for name, key, cell, t, stored in self.database.rows(
-            f"SELECT {COLUMNS} FROM stats WHERE stored >= ? ORDER BY seq", (end - self.window,)
+            f"SELECT {COLUMNS} FROM stats WHERE stored >= ? ORDER BY seq", (since,)
         ):
-            declared = self.known.get(name)
-            if declared is not None and declared.dynamic:
-                value = value_of(declared, cell)
-                if value is not NOTHING:
-                    self._series(name, key).add((t, value, stored))
-        for name, key, cell, t, stored in groups:
-            declared = self.known.get(name)
-            if declared is not None and declared.dynamic and (name, key) not in self.recent:
-                value = value_of(declared, cell)
-                if value is not NOTHING:
-                    self._series(name, key).add((t, value, stored))
+            value = self._read(name, cell)
+            if value is not NOTHING and self.known[name].dynamic:
+                self._series(name, key).add((t, value, stored))
+                self.latest.setdefault(key, {})[name] = (t, value)
+        for name, key, cell, t, stored in last:
+            value = self._read(name, cell)
+            if value is not NOTHING and self.known[name].dynamic and (name, key) not in self.recent:
+                self._series(name, key).add((t, value, stored))
         if ignored and not self.ignored:
             names = ", ".join(sorted(ignored))
             warnings.warn(
-                f"{self.database.path} holds stats that are not declared (any more), or otherwise: {names}. They stay "
-                "in the file, and are ignored",
+                f"{self.database.path} holds values that do not fit what is declared (any more), of {names}: they stay "
+                "there, and are ignored",
                 stacklevel=4,
             )
         self.ignored = len(ignored)
 
-    def _noted(self, row: tuple[Any, ...]) -> Any:
-        name, key, cell = row[:3]
+    def _read(self, name: str, cell: Any) -> Any:
         declared = self.known.get(name)
-        value = NOTHING if declared is None else value_of(declared, cell)
-        if declared is None or value is NOTHING:
-            return None
-        self.latest.setdefault(key, {})[name] = (row[3], value)
-        return declared
+        return NOTHING if declared is None else value_of(declared, cell)
+
+    def _noted(self, name: str, key: str, cell: Any, t: int, stored: int) -> bool:
+        value = self._read(name, cell)
+        if value is NOTHING:
+            return False
+        self.latest.setdefault(key, {})[name] = (t, value)
+        return True
 
     def _series(self, name: str, key: str) -> Recent:
         series = self.recent.get((name, key))
@@ -216,8 +212,9 @@ class Book:
             if among is not None and key not in among:
                 continue
             for name, (t, value) in group.items():
-                inside = value_range is None or (value is not None and value_range[0] <= value <= value_range[1])
-                if name in static and inside and time_range[0] <= t <= time_range[1]:
+                if name not in static or not time_range[0] <= t <= time_range[1]:
+                    continue
+                if value_range is None or (value is not None and value_range[0] <= value <= value_range[1]):
                     place = view["peers"].setdefault(key, {}) if key else view["world"]
                     place[name] = given(value)
         series = {declared.name: declared for declared in wanted if declared.dynamic}
