@@ -333,3 +333,26 @@ def test_a_farewell_of_a_stranger_is_nothing() -> None:
     session = court()
     assert post(session, "Eve", "World", Farewell("bye")) == []
     assert session.world.roster.keys() == {"Ann", "Bob", "Cyd"}
+
+
+@pytest.mark.parametrize("static", [{"node_name": "Ann"}, {"node_id": "node-Ann"}, {}])
+def test_a_member_meets_others_only_as_itself(static: dict[str, Any]) -> None:
+    session = court()
+    forged = profile_of(session, "Bob", static, **({} if static else {"peer_id": "Ann"}))
+    [reason] = post(session, "Bob", "Cyd", Contact(forged))
+    assert "and is somebody else" in reason
+    assert session.agent("Cyd").all_agents == {}
+    session.agent("Cyd").contact("Bob")
+    session.step(3)
+    [reason] = post(session, "Bob", "Cyd", ProfileUpdate(forged))
+    assert "and is somebody else" in reason
+    assert session.agent("Cyd").all_agents["Bob"].name == "Bob"
+
+
+def test_a_member_does_not_say_which_role_it_has() -> None:
+    session = court()
+    forged = profile_of(session, "Bob", connections={"role": "world_master~clerk"})
+    post(session, "Bob", "Cyd", Contact(forged))
+    cyd = session.agent("Cyd")
+    assert cyd.all_agents["Bob"].role == "world_agent~judge"
+    assert (list(cyd.world_agents), list(cyd.world_masters)) == (["Bob"], [])

@@ -145,14 +145,16 @@ class Messaging(Streaming):
 
     async def _on_contact(self, sender: str, body: Contact) -> None:
         link = self._need_link()
-        profile = NodeProfile.from_dict(body.profile)
         bits = link.roster.get(sender)
-        if link.world_id is None:
-            link.post(sender, AgentRefusal("I am in no world"))
+        if link.world_id is None or bits is None:
+            no = "I am in no world" if link.world_id is None else "you are not a member of my world"
+            link.post(sender, AgentRefusal(no))
             return
-        if bits is None:
-            link.post(sender, AgentRefusal("you are not a member of my world"))
-            return
+        try:
+            profile = self._card_of(sender, body.profile)
+        except LabError as error:
+            link.post(sender, AgentRefusal(str(error)))
+            raise
         if not self.evaluate_profile(bits, profile):
             link.post(sender, AgentRefusal("your profile was not accepted"))
             self._met(sender, "refused")
@@ -164,8 +166,16 @@ class Messaging(Streaming):
     async def _on_approval(self, sender: str, body: AgentApproval) -> None:
         if self.contacting.pop(sender, None) is None:
             raise LabError("approval of a contact nobody asked for")
-        await self.add_agent(sender, NodeProfile.from_dict(body.profile))
+        await self.add_agent(sender, self._card_of(sender, body.profile))
         self._met(sender, "met")
+
+    def _card_of(self, sender: str, told: dict[str, Any]) -> NodeProfile:
+        """The profile of a peer that is who it says it is; which role it has, the world says."""
+        link = self._need_link()
+        profile = NodeProfile.from_dict(told)
+        if profile.peer_id != sender or link.identity_of(profile.name) != (sender, profile.node_id):
+            raise LabError(f"{sender} showed the profile of {profile.name!r}, and is somebody else")
+        return profile.with_dynamic(connections={"role": link.role_table.to_name.get(link.roster.get(sender, 0))})
 
     async def _on_refusal(self, sender: str, body: AgentRefusal) -> None:
         self.contacting.pop(sender, None)
@@ -322,7 +332,7 @@ class Messaging(Streaming):
 
     async def _on_profile_update(self, sender: str, body: ProfileUpdate) -> None:
         if self.knows(sender):
-            await self.add_agent(sender, NodeProfile.from_dict(body.profile))
+            await self.add_agent(sender, self._card_of(sender, body.profile))
 
     async def _on_samples(self, sender: str, body: StreamSample) -> None:
         self.receive_samples(sender, body)
