@@ -73,9 +73,26 @@ def test_until_that_is_not_reached_is_no_success() -> None:
     assert digest_in(ran.stdout)
 
 
+def test_who_did_not_get_there_is_explained() -> None:
+    ran = lab("run", "chat", "--until", "Ada:message_sent", "--ticks", 100)
+    assert ran.returncode == 1
+    assert "\nAda is in ready since tick 41 (2.05 s): generate_and_send(samples=1), tried 59 times" in ran.stdout
+    assert "Polly is in" not in ran.stdout
+    assert digest_in(ran.stdout)
+
+
+def test_why_explains_anybody_at_the_end() -> None:
+    ran = lab("run", "chat", "--ticks", 100, "--why", "Broadcaster", "--why", "ChatRoom")
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert "\nBroadcaster is stuck in ready since tick 42 (2.1 s): broadcast_message(), only on request" in ran.stdout
+    assert "\nChatRoom hosts the world: it has no behavior of its own.\n" in ran.stdout
+    assert digest_in(ran.stdout)
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
+        (["chat", "--why", "Aga"], "there is no node 'Aga'. Did you mean 'Ada'"),
         (["nowhere"], "there is no world folder 'nowhere'. Known: "),
         (["chat", "--until", "user:reddy"], "no behavior of this world has a state 'reddy'. Did you mean 'ready'"),
         (["chat", "--until", "usr:ready"], "there is no node or role 'usr'. Did you mean 'user'?"),

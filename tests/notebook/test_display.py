@@ -16,7 +16,18 @@ import unaiverse_lab as lab
 from unaiverse_lab import notebook
 from unaiverse_lab.core.errors import LabError, WorldError
 from unaiverse_lab.core.records import InState, Moved, Tried
-from unaiverse_lab.notebook import Shown, graph, install, machine_bundle, session_bundle, table, timeline, trace_bundle
+from unaiverse_lab.notebook import (
+    Shown,
+    graph,
+    install,
+    machine_bundle,
+    session_bundle,
+    table,
+    timeline,
+    trace_bundle,
+    why,
+)
+from unaiverse_lab.view import Past
 
 EVIL = "<b>Eve</b><script>alert(1)</script>\"'&"
 HARMLESS = {"div", "p", "img", "table", "thead", "tbody", "tr", "th", "td"}
@@ -213,6 +224,30 @@ def test_an_ipython_shell_draws_them_and_subclasses_too(chat: lab.Session) -> No
         assert data == expected
     data, _ = shell.display_formatter.format(Shown("<p>x</p>", "x"))
     assert data == {"text/html": "<p>x</p>", "text/plain": "x"}
+
+
+def test_why_is_safe_and_says_the_same_in_both_forms(evil: lab.Session, chat: lab.Session) -> None:
+    shown = why(evil, EVIL)
+    assert_safe(shown.html)
+    assert EVIL in "".join(Page(shown.html).words)
+    shown = why(chat, "Broadcaster")
+    assert repr(shown) == shown.text == str(shown.explanation)
+    assert shown.explanation.headline in "".join(Page(shown.html).words)
+    past = Past()
+    for session in (chat, chat.step(), chat.trace, list(chat.trace)):
+        assert why(session, "Ada", past=past).explanation.node == "Ada"
+    assert why(chat, "Ada", 3, past).explanation.tick == 3
+    chat.add(lab.Agent(), "Newcomer")
+    assert "has not asked to join so far" in why(chat, "Newcomer", past=past).text
+    with pytest.raises(LabError, match=r"no node 'Adda'\. Did you mean 'Ada'"):
+        why(chat, "Adda")
+
+
+def test_why_shows_the_machine_as_it_runs_now(chat: lab.Session) -> None:
+    behav = chat.agent("Ada").behav
+    behav.add_transit("ready", "gone", "nop", delay=600.0)
+    assert [one.target for one in why(chat, "Ada").explanation.verdicts] == ["init", "message_sent", "gone"]
+    assert [one.target for one in why(chat, "Ada", 20).explanation.verdicts] == ["init", "message_sent"]
 
 
 def test_importing_the_helpers_loads_nothing_else() -> None:

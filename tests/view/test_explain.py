@@ -32,7 +32,7 @@ from unaiverse_lab.core.records import (
     Tried,
 )
 from unaiverse_lab.runtime.trace import Trace
-from unaiverse_lab.view.explain import Explanation, Past, Verdict, why
+from unaiverse_lab.view import Explanation, Past, Verdict, why
 
 DELTA = 0.1
 
@@ -67,7 +67,7 @@ class Guest(Agent):
 
 def party(names: Sequence[str] = ("Ann",), ticks: int = 3, **behaviors: HybridStateMachine) -> Session:
     """A world whose members, of the roles in the order of their machines, have run for some ticks."""
-    session = Session(room(**behaviors), delta=DELTA)
+    session = Session(room(**behaviors), delta=DELTA)  # type: ignore[arg-type]
     roles = list(behaviors)
     for index, name in enumerate(names):
         role = roles[min(index, len(roles) - 1)]
@@ -102,7 +102,7 @@ class Page(HTMLParser):
 
 
 def assert_safe(html: str) -> None:
-    assert Page(html).tags <= {"div", "p", "b", "table", "thead", "tbody", "tr", "th", "td"}
+    assert Page(html).tags <= {"div", "p", "table", "thead", "tbody", "tr", "th", "td"}
 
 
 def meeting(role: type[Agent] = Guest, first: str = "ready") -> HybridStateMachine:
@@ -637,7 +637,10 @@ def test_a_long_trace_is_explained_in_no_time() -> None:
     assert len(session.trace) > 100_000
     past = Past().follow(session.trace)
     for tick in (session.tick, 10_000):
-        start = time.perf_counter()
-        found = why(past, "Ann", tick)
-        assert time.perf_counter() - start < 0.2
+        times = []
+        for _ in range(5):
+            start = time.perf_counter()
+            found = why(past, "Ann", tick)
+            times.append(time.perf_counter() - start)
+        assert min(times) < 0.02
         assert found.code == "STUCK"

@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from unaiverse_lab.runtime.session import Session, Until
 
 
+MOST_EXPLAINED = 3
+"""Of how many agents it is explained why they did not get where ``--until`` wants them."""
+
+
 def run(
     folder: Annotated[str, typer.Argument(help="A world folder, or the name of a gallery world.")],
     ticks: Annotated[int | None, typer.Option(min=1, help="Run at most so many ticks.")] = None,
@@ -35,10 +39,15 @@ def run(
         Path | None, typer.Option(help="Write the dashboard at the end of the run to this HTML page.")
     ] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Pass every message through its encoded form.")] = False,
+    why: Annotated[
+        list[str] | None,
+        typer.Option(help="At the end, explain what the agent NAME waits for; may be given several times."),
+    ] = None,
     every: Annotated[bool, typer.Option("--every", help="Print a line for each record, attempts included.")] = False,
 ) -> None:
     """Run a world synchronized, and print who moved from which state to which and why.
 
+    When --until is not reached, what those wait for who are not there is explained, as --why NAME does for anybody.
     Without --ticks and --until it runs until nothing can happen any more, or Ctrl+C; if the world's folder says what
     has to come out of such a run (acceptance.py), that is checked. The last line is the digest of the run: equal for
     equal runs.
@@ -55,6 +64,7 @@ def run(
             acceptance = acceptance_of(root) if until is None and ticks is None else None
         if trace is not None:
             records.write_to(trace)
+        asked = [session.node(name).name for name in why or ()]
         if dashboard is not None:
             _check_page(dashboard)
         try:
@@ -74,8 +84,11 @@ def run(
     if reason == "interrupted":
         typer.secho(f"stopped by Ctrl+C at tick {session.tick} ({session.now:g} s)", err=True)
     elif until is not None and reason != "until":
-        why = "nothing can happen any more" if reason == "quiet" else f"{ticks} ticks are over"
-        typer.secho(f"{until} was not reached: {why} (tick {session.tick})", fg="red", err=True)
+        cause = "nothing can happen any more" if reason == "quiet" else f"{ticks} ticks are over"
+        typer.secho(f"{until} was not reached: {cause} (tick {session.tick})", fg="red", err=True)
+        asked += [name for name in _not_there(session, until) if name not in asked]
+    if asked:
+        typer.echo(plain(_explanations(session, asked)))
     typer.echo(f"digest: {digest}")
     if reason == "interrupted":
         raise typer.Exit(INTERRUPTED)
@@ -137,6 +150,24 @@ def _page(session: Session) -> str:
     stats = session.world.stats
     own = stats.plot() if type(stats).plot is not Stats.plot else None
     return own or render_plotly_html(core_dashboard(session.trace), title=f"{type(session.world).__name__}")
+
+
+def _not_there(session: Session, until: str) -> list[str]:
+    """The first of those that ``until`` is about and that are not in its state."""
+    name, _, state = until.rpartition(":")
+    return [
+        node
+        for node, role, now, _ in session.status()
+        if session.nodes[node].agent is not None and name in ("", node, role) and now != state
+    ][:MOST_EXPLAINED]
+
+
+def _explanations(session: Session, names: Iterable[str]) -> str:
+    from unaiverse_lab.notebook.display import why
+    from unaiverse_lab.view import Past
+
+    past = Past()
+    return "".join(f"\n{why(session, name, past=past).text}\n" for name in dict.fromkeys(names))
 
 
 def _number(seed: str) -> int | str:

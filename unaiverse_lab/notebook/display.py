@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from unaiverse_lab.behavior.machine import HybridStateMachine
-from unaiverse_lab.core.errors import LabError, WorldError, did_you_mean
+from unaiverse_lab.core.errors import BehaviorError, LabError, WorldError, did_you_mean
 from unaiverse_lab.core.records import (
     AnyRecord,
     BehaviorSet,
@@ -34,6 +34,8 @@ from unaiverse_lab.runtime.session import Session
 from unaiverse_lab.runtime.trace import Trace
 from unaiverse_lab.stats import Dash, UIPlot
 from unaiverse_lab.view import (
+    Explanation,
+    Past,
     Status,
     core_dash,
     figure_html,
@@ -48,6 +50,7 @@ from unaiverse_lab.view import (
     timeline_svg,
     transitions_text,
 )
+from unaiverse_lab.view import why as why_stuck
 
 Records = Session | Trace | Sequence[Record]
 Kinds = str | type[Record] | Iterable[str | type[Record]]
@@ -88,6 +91,18 @@ class Shown:
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
         return {"text/html": self.html, "text/plain": self.text}
+
+
+class Explained(Shown):
+    """Why a node does not go on, in words.
+
+    Attributes:
+        explanation: the same as data: ``explanation.code``, ``explanation.verdicts``, ``explanation.to_dict()``, ...
+    """
+
+    def __init__(self, explanation: Explanation) -> None:
+        super().__init__(explanation.html(), explanation.text())
+        self.explanation = explanation
 
 
 class Drawn(Shown):
@@ -181,6 +196,41 @@ def timeline(session: Records, last: int = 60) -> Shown:
     ticks = sorted({record.tick for record in drawn})[-last:] if last > 0 else []
     words = transitions_text(record for record in drawn if ticks and record.tick >= ticks[0])
     return Shown(image_html(timeline_svg(drawn, last=last, machines=machines), words), words)
+
+
+def why(session: Records, node: str, tick: int | None = None, past: Past | None = None) -> Explained:
+    """Why an agent does not go on: what each transition of its state waits for, who waits for whom, what would help.
+
+    Args:
+        session: a session, its trace, or the records of a file.
+        node: name of the agent's node.
+        tick: the end of this tick is looked at; default: now, for a trace its last tick.
+        past: what was learned of the trace before; give the same one again to have the answer at once.
+
+    Raises:
+        LabError: no node of that name; the message gives the nearest ones.
+    """
+    trace = _trace_of(session)
+    past = (past if past is not None else Past()).follow(trace) if isinstance(trace, Trace) else Past(trace)
+    machines: dict[str, dict[str, Any]] = {}
+    if isinstance(session, Session):
+        if node in session.nodes:
+            past.know(node)
+        if tick is None or tick == session.tick:
+            tick = session.tick
+            machines = _machine_now(session, node)
+    return Explained(why_stuck(past, node, tick, machines=machines))
+
+
+def _machine_now(session: Session, node: str) -> dict[str, dict[str, Any]]:
+    """The machine that a node runs, with its wildcards filled in, where it can be written down."""
+    hosted = session.nodes.get(node)
+    if hosted is None or hosted.agent is None:
+        return {}
+    try:
+        return {node: hosted.agent.behav.to_dict()}
+    except BehaviorError:
+        return {}
 
 
 def table(session: Records, kinds: Kinds | None = None, last: int | None = None) -> Shown:

@@ -398,6 +398,10 @@ class Past:
             self._last = record
         return self
 
+    def know(self, name: str) -> Life:
+        """The life of a node, an empty one if the trace has no record of it."""
+        return self.lives.setdefault(name, Life(name))
+
     # ------------------------------------------------------------------ time
 
     @property

@@ -102,7 +102,7 @@ class Explanation(msgspec.Struct, frozen=True, omit_defaults=True):
 
     def html(self) -> str:
         """The explanation as HTML without scripts, everything in it escaped."""
-        parts = [f"<p><b>{escaped(self.headline)}</b></p>"]
+        parts = [f"<p>{escaped(self.headline)}</p>"]
         parts += [f"<p>{escaped(note)}</p>" for note in self.notes]
         if self.verdicts:
             parts.append(html_table(_HEAD, self._rows()))
