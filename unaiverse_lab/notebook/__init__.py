@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from unaiverse_lab.notebook.display import table as table
     from unaiverse_lab.notebook.display import timeline as timeline
     from unaiverse_lab.notebook.display import trace_bundle as trace_bundle
+    from unaiverse_lab.notebook.display import why as why
 
 _HOMES = {
     "Drawn": "display",
@@ -37,6 +38,7 @@ _HOMES = {
     "table": "display",
     "timeline": "display",
     "trace_bundle": "display",
+    "why": "display",
 }
 _BUNDLES = {
     ("unaiverse_lab.runtime.session", "Session"): "session_bundle",
