@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from runtime.rooms import Dropped, Fault, Room, Tried, records
+from runtime.rooms import Dropped, Fault, Room, Tried, machine, records
 
 import unaiverse_lab as lab
 from unaiverse_lab.core.badges import BadgeProposal
@@ -349,6 +349,44 @@ def test_the_ledger_follows_the_database_back_in_time() -> None:
     assert world.get_all_badges() == before
     assert world.get_all_badges() is live
     assert (world.ledger.epoch, len(world.ledger.entries())) == (0, 1)
+
+
+class Examiner(lab.Agent):
+    """Suggests a badge for Bob, and later one for itself and Bob, and a role."""
+
+    @lab.action
+    async def judge(self) -> bool:
+        if self.clock.tick == 10:
+            return await self.suggest_badges_to_world("Bob", 0.25)
+        if self.clock.tick == 20:
+            await self.suggest_role_to_world("Bob", "clerk")
+            return await self.suggest_badges_to_world(["Ann", "Bob"], 0.75)
+        return False
+
+
+@pytest.mark.parametrize("file", [False, True])
+def test_going_back_takes_badges_back_and_the_same_happens_again(file: bool, tmp_path: Path) -> None:
+    examiner = machine(Examiner)
+    examiner.add_transit("ready", "ready", action="judge")
+    stats = Stats(is_world=True, db_path=tmp_path / "world.db") if file else Stats(is_world=True)
+    roles = {"examiner": Examiner, "pupil": lab.Agent, "clerk": lab.Agent}
+    behaviors = {"examiner": examiner, "pupil": machine(lab.Agent), "clerk": machine(lab.Agent, "filing")}
+    session = lab.Session(Room(roles=roles, behaviors=behaviors, stats=stats))
+    session.add(lab.Agent(), "Ann", master=True, role_preference="examiner")
+    session.add(lab.Agent(), "Bob", role_preference="pupil")
+
+    def story() -> tuple[Any, str]:
+        session.goto(30)
+        return [*session.world.ledger.entries()], session.digest()
+
+    told = story()
+    assert held(session) == {"Bob": [("completed", 0.25), ("completed", 0.75)]}
+    for tick in (15, 5, 23, 13):
+        session.goto(tick)
+        badges = 2 if tick > 20 else 1 if tick > 11 else 0
+        assert sum(map(len, held(session).values())) == badges
+        assert session.world.get_role("Bob") == ("clerk" if tick > 20 else "pupil")
+        assert story() == told
 
 
 def test_a_full_disk_delays_the_ledger_and_loses_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -409,6 +409,18 @@ def test_an_answer_that_upsets_its_reader_is_shown_and_nothing_else_happens() ->
     assert session.node("Ann").state == "member"
 
 
+@pytest.mark.parametrize("options", [{"strict": True}, {"agenda": False}])
+def test_deciding_is_the_same_over_a_wire_and_when_everybody_has_a_turn(options: dict[str, Any]) -> None:
+    def digest(**given: Any) -> str:
+        session = court(**given)
+        suggest_role(session, "Ann", ["Bob", "Eve"], "clerk")
+        suggest_role(session, "Bob", "Ann", "clerk")
+        do(session, "Ann", lambda me: me.suggest_badges_to_world(["Bob", "Ann"], 0.5))
+        return session.digest()
+
+    assert digest(**options) == digest()
+
+
 # ------------------------------------------------------------------ work under way
 
 
