@@ -188,6 +188,24 @@ def test_owners_refuse_subscriptions_that_make_no_sense(name: str) -> None:
     assert wanted in dropped.reason
 
 
+class Editorial(Agent):
+    """Publishes for some readers only."""
+
+    def may_subscribe(self, peer_id: str, name: str) -> bool:
+        return peer_id == "R1"
+
+
+def test_an_owner_may_choose_its_subscribers() -> None:
+    session = newsroom(subscribed=False)
+    session.agent("Station").__class__ = Editorial
+    subscribe(session)
+    assert session.agent("Station").subscribers["news"] == {"R1"}
+    reasons = [dropped.reason for dropped in records(session, Dropped, "Station")]
+    assert reasons == [f"{reader} may not subscribe to the stream 'news'" for reader in ("R0", "R2")]
+    publish(session, "news for one")
+    assert heard(session) == [[], ["news for one"], []]
+
+
 def test_a_world_publishes_too() -> None:
     class Tower(Room):
         async def on_tick(self) -> None:

@@ -162,22 +162,27 @@ class WAgent(Agent):
         if text.lower() == exit_trigger_message:
             seat.wants_exit = True
             return True
-        others = room.others_at_table(interaction.requester)
         line = f"**{seat.name}:** {text}"
-        if others and await self.send("get_msgs", others, data_samples={"chat": line}, volatile=True):
-            room.said(interaction.requester, others, text, self.clock.now)
+        others = room.others_at_table(interaction.requester)
+        heard = [other for other in others if await self.pass_on("get_msgs", other, line)]
+        room.said(interaction.requester, heard, text, self.clock.now)
         return True
 
     async def tell(self, guests: list[str], tag: str, text: str, **facts) -> None:
         """Say something to guests as the manager; ``facts`` are what is in it for a program."""
-        if guests:
-            line = f"**{MANAGER}:** [{tag}] {text}"
-            await self.send("get_status_msg", guests, {"tag": tag, **facts}, data_samples={"chat": line}, volatile=True)
+        for guest in guests:
+            await self.pass_on("get_status_msg", guest, f"**{MANAGER}:** [{tag}] {text}", {"tag": tag, **facts})
+
+    async def pass_on(self, action_name: str, guest: str, line: str, facts: dict | None = None) -> bool:
+        """Bring a line to one guest. Never to several at once: a request tells each target who the others are."""
+        return await self.send(action_name, [guest], facts, data_samples={"chat": line}, volatile=True)
 
     async def ask_for_vote(self, guest: str, room: Room, seat: Seat, survey_reply_time: float) -> None:
         await self.tell(room.others_at_table(guest), "LEFT_MSG", f"{seat.name} has left.", left=seat.name)
         await self.tell([guest], "VOTE_REQ_MSG", survey(seat, survey_reply_time))
-        await self.send("process", [guest], from_state="can_vote", timeout=survey_reply_time, callback="guest_has_voted")
+        await self.send(
+            "process", [guest], from_state="can_vote", timeout=survey_reply_time, callback="guest_has_voted"
+        )
         seat.become(IN_BOOTH, self.clock.now)
 
     async def guest_has_voted(self, interaction: Interaction) -> None:

@@ -177,7 +177,11 @@ class WAgent(Agent):
         self.history.append((self.clock.now, self.fake_name, said.value))
         self.lines_said += 1
         return await self.send(
-            "get_msg_and_broadcast", [self.floor_manager], streams=["processor"], copy_sys=True, from_state="collect_msgs"
+            "get_msg_and_broadcast",
+            [self.floor_manager],
+            streams=["processor"],
+            copy_sys=True,
+            from_state="collect_msgs",
         )
 
     @action

@@ -38,8 +38,8 @@ class Hotel:
     def update(self, manager: str, tag: int, news: dict[str, Any]) -> bool:
         """Follow an update; False if it is an old one.
 
-        If one is missing, or does not add up, only the numbers are believed: who cannot be explained is called ``unk0``,
-        ``unk1``, ...
+        If one is missing, or does not add up, only the numbers are believed: guests who cannot be explained are called
+        ``unk0``, ``unk1``, ...
         """
         view = self.floors.get(manager)
         if view is not None and tag <= view.tag:

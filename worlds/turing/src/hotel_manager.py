@@ -57,7 +57,8 @@ class WAgent(Agent):
         """A floor manager tells that a guest is back; it needs some rest."""
         if interaction is None or self.get_role(interaction.requester) != "floor_manager":
             return self.reject(interaction, "only floor managers send guests back")
-        self.hotel.come_back(guest, self.clock.now + decompression_time)
+        if self.knows(guest):
+            self.hotel.come_back(guest, self.clock.now + decompression_time)
         return True
 
     @action

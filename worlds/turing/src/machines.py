@@ -15,9 +15,8 @@ def hotel_manager(behav: HybridStateMachine, rules: Rules) -> None:
     votes = {"min_msgs_from_votee": rules.min_msgs_from_votee}
 
     behav.add_state("init", waiting_time=rules.time_between_rounds)
-    for state in ("discovery_complete", "checked_in", "hotel_updated", "votes_processed"):
-        behav.add_state(state, blocking=False)
-    behav.add_state("ready_for_news")
+    for state in ("discovery_complete", "checked_in", "ready_for_news", "hotel_updated", "votes_processed"):
+        behav.add_state(state, blocking=state == "ready_for_news")
 
     behav.add_transit("init", "discovery_complete", action="discover_floor_managers")
     behav.add_transit(
@@ -100,19 +99,22 @@ def guest(behav: HybridStateMachine, rules: Rules) -> None:
         blocking=False,
         msg="Type anything to come in.",
     )
-    for state in ("ready", "hall", "room_round_table", "can_vote", "vote_provided"):
-        behav.add_state(state)
     for state in (
+        "ready",
         "reached_hotel_manager",
         "wait_for_ready",
+        "hall",
         "reached_floor_manager",
         "wait_for_hall",
         "floor",
         "ready_for_room",
+        "room_round_table",
         "msg_prepared",
         "room_voting_booth",
+        "can_vote",
+        "vote_provided",
     ):
-        behav.add_state(state, blocking=False)
+        behav.add_state(state, blocking=state in ("ready", "hall", "room_round_table", "can_vote", "vote_provided"))
 
     behav.add_transit("init", "ready", action="process", ready=True)
     behav.add_transit("init", "ready", action="skip_confirmation")

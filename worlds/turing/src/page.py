@@ -11,7 +11,7 @@ COUNTERS = {
     "n_total_agents": "guests so far",
     "hotel_n_agents_present": "at the tables",
     "hotel_n_agents_waiting": "in the hall",
-    "hotel_n_floors_active": "floors",
+    "hotel_n_floors_active": "floors open",
     "hotel_n_rooms_active": "rooms in use",
     "hotel_n_rooms_overbooked": "overbooked",
 }
@@ -38,7 +38,9 @@ def page(counters: dict[str, int], boards: list[Board], skipped: int) -> str:
         f'<label for="tab{number}">{escape(board.title)}</label>'
         for number, board in enumerate(boards)
     )
-    panes = "".join(f'<section class="pane pane{number}">{_board(board)}</section>' for number, board in enumerate(boards))
+    panes = "".join(
+        f'<section class="pane pane{number}">{_board(board)}</section>' for number, board in enumerate(boards)
+    )
     shown = "".join(
         f"#tab{number}:checked~.pane{number}{{display:grid}}#tab{number}:focus-visible+label{{outline:2px solid}}"
         for number in range(len(boards))
@@ -108,7 +110,7 @@ def _confusion(counts: dict[str, dict[str, int]]) -> str:
         total = sum(votes.values())
         cells = [
             Html(
-                f'<span class="cell {"right" if truth == vote else "wrong"}" style="--share:{count / (total or 1):.2f}">'
+                f'<span class="{"right" if truth == vote else "wrong"}" style="--share:{count / (total or 1):.2f}">'
                 f"<b>{count}</b> {100 * count / total if total else 0:.1f}%</span>"
             )
             for vote, count in votes.items()
@@ -144,7 +146,7 @@ td:last-child{white-space:nowrap}
 .bar{display:inline-block;vertical-align:middle;width:90px;height:8px;margin-right:10px;border-radius:9px;
 background:var(--line)}
 .bar i{display:block;height:100%;border-radius:9px;background:var(--hue)}
-.cell{display:block;padding:9px 14px;border-radius:8px}
+.right,.wrong{display:block;padding:9px 14px;border-radius:8px}
 .right{background:rgb(var(--right)/calc(.1 + .4*var(--share)))}
 .wrong{background:rgb(var(--wrong)/calc(.1 + .4*var(--share)))}
 .none,.empty,footer{color:var(--soft)}footer{margin-top:18px;font-size:13px}

@@ -9,11 +9,12 @@ from unaiverse_lab import Custom, Node
 from .prompts import Line, lines_of
 from .rules import MANAGER
 
-WORDS = (
+_WORDS = (
     "amber anchor autumn basket bridge candle carpet cloud copper corner daisy engine feather forest garden glass "
     "harbour island jacket kettle ladder lantern marble meadow mirror needle orange paper pepper planet pocket river "
     "saddle shadow silver spoon summer thread timber tunnel velvet violin window winter"
-).split()
+)
+WORDS = _WORDS.split()
 
 PERSONAS = {
     "grumpy": {
@@ -24,7 +25,11 @@ PERSONAS = {
     "cheerful": {
         "greet": ["Hi! I'm so glad somebody's here!", "Hey, what's up?"],
         "ask": ["That's lovely, {other}! What else d'you like?", "I can't believe it, {other}. Really?"],
-        "say": ["It's such a nice hotel, isn't it?", "I'd say the breakfast's the best part.", "Don't you just love it?"],
+        "say": [
+            "It's such a nice hotel, isn't it?",
+            "I'd say the breakfast's the best part.",
+            "Don't you just love it?",
+        ],
     },
 }
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 from unaiverse_lab import Stats
 
 from .page import Board, page
-from .scores import confusion, voters, votees
+from .scores import confusion, votees, voters
 from .votes import PARSER_SKIPPED
 
 WINDOWS = (("30 days", timedelta(days=30)), ("7 days", timedelta(days=7)), ("24 hours", timedelta(days=1)))
@@ -46,10 +46,14 @@ class WStats(Stats):
 
     def plot(self, since_timestamp=0):
         """The leader boards, as an HTML page that needs nothing else."""
-        last = max((vote["at"] for vote in self.votes()), default=0)
+        now = (
+            max((vote["at"] for vote in self.votes()), default=0)
+            if self.link is None
+            else self.link.clock.get_time_ms()
+        )
         boards = []
         for title, length in WINDOWS:
-            since = max(since_timestamp, last - int(length.total_seconds() * 1000))
+            since = max(since_timestamp, now - int(length.total_seconds() * 1000))
             votes = self.votes(since)
             boards.append(Board(title, len(votes), confusion(votes), votees(votes), voters(votes)))
         names = (*self.CUSTOM_WORLD_STATS_DYNAMIC_SCHEMA, *self.CUSTOM_WORLD_STATS_STATIC_SCHEMA)

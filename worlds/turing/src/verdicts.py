@@ -2,6 +2,12 @@
 
 Every word becomes a letter (``N`` a name, ``H`` human, ``B`` bot, ``V`` a verb, ``X`` a negation, ``G`` a guess, ``A``
 and, ``C`` a comma, ``o`` anything else), and a few patterns over these letters do the rest.
+
+Four things that readers of such votes get wrong are read rightly here: a list after a keyword (``humans: Ivy, Cal``
+is about both), a bare denial (``not Pax``: a bot), a short denial (``Ivy isn't human``), a keyword that belongs to all
+the names before it (``Zoe and Max seemed like robots``). Three readings are a choice: a name alone means human; an
+empty answer and "nobody" mean that all are bots; keywords without names go by the order of the names, if there are as
+many.
 """
 
 import re
@@ -9,10 +15,14 @@ from collections.abc import Iterable
 
 HUMAN, AI = "human", "ai"
 
-_NOBODY = {"nobody", "none", "no one", "noone", "no human", "no humans", "all bot", "all bots", "all ai", "all machines",
-           "all robots", "everyone bot", "everyone ai", "everybody bot", "bots", "all of them bots"}  # fmt: skip
-_EVERYBODY = {"all", "everyone", "everybody", "all human", "all humans", "everyone human", "everybody human", "humans",
-              "all of them", "both", "no bots", "no bot", "no ai", "no machines"}  # fmt: skip
+_NOBODY = {
+    *("nobody", "none", "no one", "noone", "no human", "no humans", "bots", "all bot", "all bots", "all ai"),
+    *("all machines", "all robots", "everyone bot", "everyone ai", "everybody bot"),
+}
+_EVERYBODY = {
+    *("all", "both", "everyone", "everybody", "humans", "all human", "all humans", "everyone human"),
+    *("everybody human", "no bot", "no bots", "no ai", "no machines"),
+}
 _FILLERS = {"is", "are", "was", "were", "a", "the", "they", "of", "them", "i", "think"}
 
 _LETTERS = {
