@@ -7,7 +7,8 @@ from base64 import b64encode
 from collections.abc import Mapping
 from hashlib import sha256
 from html import escape
-from importlib.resources import files
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 from unaiverse_lab.core.errors import LabError
@@ -78,13 +79,15 @@ def plotly_js() -> str:
     Raises:
         LabError: plotly is not installed.
     """
-    try:
-        return (files("plotly") / "package_data" / "plotly.min.js").read_text(encoding="utf-8")
-    except (ModuleNotFoundError, FileNotFoundError) as error:
-        raise LabError(
-            "a dashboard's page takes plotly.js from the package plotly, which is not installed. "
-            "Install it with: pip install 'unaiverse-lab[notebook]'"
-        ) from error
+    package = find_spec("plotly")  # finds it without importing it
+    for folder in (package and package.submodule_search_locations) or ():
+        library = Path(folder) / "package_data" / "plotly.min.js"
+        if library.is_file():
+            return library.read_text(encoding="utf-8")
+    raise LabError(
+        "a dashboard's page takes plotly.js from the package plotly, which is not installed. "
+        "Install it with: pip install 'unaiverse-lab[notebook]'"
+    )
 
 
 def _figure(json: Mapping[str, Any] | str) -> dict[str, Any]:

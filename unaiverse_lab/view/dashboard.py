@@ -301,7 +301,7 @@ def _actions(story: _Story) -> UIPlot:
 def _troubles(story: _Story) -> UIPlot:
     panel = UIPlot("What was refused or went wrong")
     rows = [(what, str(count), last) for what, (count, last) in sorted(story.troubles.items())]
-    _fill(panel, ["what", "times", "the latest"], rows, [4, 1.6, 7], _TROUBLES)
+    _fill(panel, ["what", "times", "the latest"], rows, [4.6, 1.6, 7], _TROUBLES)
     return panel
 
 
