@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from unaiverse_lab.behavior.machine import HybridStateMachine
     from unaiverse_lab.behavior.policy import PolicyFilterDelayAction, PolicyHumanLikeDelay
     from unaiverse_lab.core.custom import Custom
+    from unaiverse_lab.core.declare import behavior, role, stats, world
     from unaiverse_lab.core.interaction import CompletionReason, Interaction
     from unaiverse_lab.core.profile import NodeProfile
     from unaiverse_lab.data.processors import Human, Identity, ScriptedHuman
@@ -55,12 +56,16 @@ _HOMES = {
     "Trace": "runtime.trace",
     "World": "world.world",
     "action": "behavior.actions",
+    "behavior": "",
     "gallery": "world.folder",
     "lint": "behavior.lint",
     "load": "runtime.launch",
     "load_trace": "runtime.trace",
+    "role": "core.declare",
     "run_synch": "runtime.launch",
+    "stats": "",
     "template": "world.folder",
+    "world": "",
 }
 
 __all__ = [
@@ -85,12 +90,16 @@ __all__ = [
     "Trace",
     "World",
     "action",
+    "behavior",
     "gallery",
     "lint",
     "load",
     "load_trace",
+    "role",
     "run_synch",
+    "stats",
     "template",
+    "world",
 ]
 
 
@@ -98,6 +107,8 @@ def __getattr__(name: str) -> Any:
     home = _HOMES.get(name)
     if home is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if not home:  # a package that is also a decorator
+        return importlib.import_module(f"{__name__}.{name}")
     value = getattr(importlib.import_module(f"{__name__}.{home}"), name)
     globals()[name] = value
     return value

@@ -7,6 +7,7 @@ import inspect
 import re
 import sys
 from collections.abc import Callable
+from types import FrameType
 from typing import Any
 
 from unaiverse_lab.behavior.machine import HybridStateMachine
@@ -57,15 +58,12 @@ class Draft(HybridStateMachine):
         return self
 
     def _note(self, place: str) -> None:
-        frame = sys._getframe(2)
-        line = None
+        frame: FrameType | None = sys._getframe(2)
         while frame is not None and self.source is not None:
             if frame.f_code.co_filename == self.source:
-                line = frame.f_lineno
-                break
-            frame = frame.f_back  # type: ignore[assignment]
-        if line is not None:
-            self.lines.setdefault(place, line)
+                self.lines.setdefault(place, frame.f_lineno)
+                return
+            frame = frame.f_back
 
 
 def _arguments(text: str) -> dict[str, Any]:

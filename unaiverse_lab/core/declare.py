@@ -54,7 +54,7 @@ def declared(world_class: type) -> Declared:
     own = world_class.__dict__.get("_declared")
     if own is None:
         own = Declared()
-        world_class._declared = own  # type: ignore[attr-defined]
+        world_class._declared = own
     return own  # type: ignore[no-any-return]
 
 
@@ -78,11 +78,11 @@ class Taker(Protocol):
         """Check and keep a definition; what it returns takes the place of the decorated thing."""
 
 
-def taker() -> Taker | None:
-    """The registry of the shell whose cell runs now; None outside a cell."""
-    shell = getattr(builtins, "get_ipython", lambda: None)()
+def taker(frame: FrameType) -> Taker | None:
+    """The registry of the shell whose cell a frame executes; None elsewhere, also in modules imported by a cell."""
+    shell: Any = getattr(builtins, "get_ipython", lambda: None)()
     registry = getattr(shell, "unaiverse_lab", None)
-    return registry() if callable(registry) else None
+    return registry() if callable(registry) and frame.f_globals is shell.user_ns else None
 
 
 # ---------------------------------------------------------------------- the decorators
@@ -108,11 +108,11 @@ def world(
     """
     options = {"delta": delta, "seed": seed, "masters": list(masters)}
     given = {name: value for name, value in options.items() if value not in (None, [])}
-    frame = sys._getframe(1)
+    frame = _caller()
 
     def taken(target: type) -> Any:
         _need_class(target, "@lab.world")
-        registry = taker()
+        registry = taker(frame)
         if registry is not None:
             return registry.declare("world", target.__name__, target, None, given, frame)
         declared(target).options.update(given)
@@ -132,12 +132,12 @@ def role(name: str | type | None = None, *, world: Any = None, fresh: bool = Fal
     Raises:
         WorldError: not a class; no world outside a notebook.
     """
-    frame = sys._getframe(1)
+    frame = _caller()
 
     def taken(target: type) -> Any:
         _need_class(target, "@lab.role")
         called = name if isinstance(name, str) else snake_case(target.__name__)
-        registry = taker()
+        registry = taker(frame)
         if registry is not None:
             return registry.declare("role", called, target, world, {"fresh": fresh}, frame)
         declared(_need_world(world, f'@lab.role("{called}", world=...)')).roles[called] = target
@@ -160,12 +160,12 @@ def behavior(role: str, *, world: Any = None, on_missing: OnMissing = "initial")
     Raises:
         WorldError: not a function; no world outside a notebook.
     """
-    frame = sys._getframe(1)
+    frame = _caller()
 
     def taken(builder: Any) -> Any:
         if not callable(builder) or isinstance(builder, type):
             raise WorldError(f'@lab.behavior("{role}") stands above a function: def build(behav): ...')
-        registry = taker()
+        registry = taker(frame)
         if registry is not None:
             return registry.declare("behavior", role, builder, world, {"on_missing": on_missing}, frame)
         declared(_need_world(world, f'@lab.behavior("{role}", world=...)')).behaviors[role] = builder
@@ -185,17 +185,25 @@ def stats(cls: type | None = None, *, world: Any = None, migrate: bool = False) 
     Raises:
         WorldError: not a class; no world outside a notebook.
     """
-    frame = sys._getframe(1)
+    frame = _caller()
 
     def taken(target: type) -> Any:
         _need_class(target, "@lab.stats")
-        registry = taker()
+        registry = taker(frame)
         if registry is not None:
             return registry.declare("stats", target.__name__, target, world, {"migrate": migrate}, frame)
         declared(_need_world(world, "@lab.stats(world=...)")).stats = target
         return target
 
     return taken if cls is None else taken(cls)
+
+
+def _caller() -> FrameType:
+    """The frame outside this module that uses a decorator."""
+    frame = sys._getframe(1)
+    while frame.f_globals is globals() and frame.f_back is not None:
+        frame = frame.f_back
+    return frame
 
 
 def _need_class(target: Any, decorator: str) -> None:

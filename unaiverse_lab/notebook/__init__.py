@@ -52,7 +52,9 @@ __all__ = [*_HOMES, "install"]
 
 
 def install(shell: Any) -> None:
-    """Let an IPython shell draw sessions, machines, traces and figures; calling it again changes nothing.
+    """Let an IPython shell draw sessions, machines, traces and figures, and know the cells that define a world.
+
+    Calling it again changes nothing.
 
     The classes are named, not imported: nothing is loaded before the first one is shown.
 
@@ -62,6 +64,7 @@ def install(shell: Any) -> None:
     formatter = shell.display_formatter.mimebundle_formatter
     for (module, name), function in _BUNDLES.items():
         formatter.for_type_by_name(module, name, _Bundle(function))
+    importlib.import_module(f"{__name__}.magics").load(shell)
 
 
 class _Bundle:

@@ -5,6 +5,7 @@ Everything here is done between two ticks. What could not work is refused before
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -20,6 +21,9 @@ from unaiverse_lab.core.records import BehaviorSet, Redefined
 from unaiverse_lab.core.roles import BASE_BITS, WORLD_MASTER, base_part, custom_part
 from unaiverse_lab.runtime.node import MEMBER, Node
 from unaiverse_lab.runtime.synchronizer import NodeSynchronizer
+from unaiverse_lab.stats.book import Book
+from unaiverse_lab.stats.schema import declarations
+from unaiverse_lab.stats.stats import HOUR, Stats
 from unaiverse_lab.world import World
 
 
@@ -125,13 +129,13 @@ def check_layout(role_class: type[Agent]) -> None:
         probe.__class__ = role_class
     except TypeError as error:
         raise Refusal(
-            f"no agent can become a {role_class.__name__} ({error}): derive it from Agent, without __slots__ and without "
-            "a built-in type as a second base"
+            f"no agent can become a {role_class.__name__} ({error}): derive it from Agent, without __slots__ "
+            "and without a built-in type as a second base"
         ) from None
 
 
 def replace_role(home: NodeSynchronizer, role: str, role_class: type[Agent], fresh: bool = False) -> list[str]:
-    """Switch the agents of a role to its new class. What they have stays; attributes that are new get their first value.
+    """Switch the agents of a role to its new class. What they have stays; new attributes get their first value.
 
     Args:
         home: the session.
@@ -283,7 +287,8 @@ def reassign(home: NodeSynchronizer) -> list[str]:
         world.all_agents, world.world_agents, world.world_masters, world.human_agents, world.artificial_agents,
     )  # fmt: skip
     kept = [dict(book) for book in books]
-    for book in (world.roster, *books):
+    world.roster.clear()
+    for book in books:
         book.clear()
     try:
         for peer, bits in roster.items():
@@ -300,9 +305,11 @@ def reassign(home: NodeSynchronizer) -> list[str]:
                     book[peer] = profile
         wanted = dict(world.roster)
     finally:
-        for book, old in zip((world.roster, *books), (roster, *kept), strict=True):
+        world.roster.clear()
+        world.roster.update(roster)
+        for book, old in zip(books, kept, strict=True):
             book.clear()
-            book.update(old)  # type: ignore[arg-type]
+            book.update(old)
     told = []
     for peer, bits in wanted.items():
         if bits != roster[peer]:
@@ -334,3 +341,26 @@ def declared_types(stats_class: Any) -> dict[str, type]:
             for name, entry in getattr(stats_class, f"CUSTOM_{scope}_STATS_{kind}_SCHEMA", {}).items():
                 found[name] = entry[0]
     return found
+
+
+def replace_stats(home: NodeSynchronizer, stats_class: type[Stats]) -> list[str]:
+    """Give the world, and its members, a new class of statistics. What was stored stays, also under old names.
+
+    Returns:
+        What there is to tell: names that are new, and names that are kept aside.
+    """
+    world = world_in(home)
+    added, removed, _ = stats_changes(type(world.stats), stats_class)
+    stats = world.stats
+    assert stats.database is not None
+    stats.__class__ = stats_class
+    stats.known.clear()
+    stats.known.update({one.name: one for one in declarations(stats_class.schemas())})
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # names that are gone are told below
+        stats._book = Book(stats.database, stats.known, stats.cache_window_hours * HOUR)
+    for node in home.nodes.values():
+        if node.agent is not None:
+            node.agent.keep_score_as(stats_class)
+    told = [f"new: {', '.join(added)}"] if added else []
+    return [*told, f"kept, but not shown any more: {', '.join(removed)}"] if removed else told
