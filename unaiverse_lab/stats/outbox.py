@@ -15,6 +15,8 @@ AGAIN_AFTER = 10.0
 
 MOST_PENDING = 100_000
 NUMBERS_PER_TICK = 1 << 20
+ROUND_TRIP = 3
+"""Ticks within which the world usually answers."""
 
 StatEntry = tuple[str, Any, str | None, int]
 """Name, value, key, time in ms."""
@@ -28,6 +30,7 @@ class Outbox:
         first: the number of the first of them.
         sent: how many of them were sent.
         again_at: when they are to be sent again, in seconds of the clock.
+        sent_in: the tick in which something was sent last.
     """
 
     def __init__(self) -> None:
@@ -35,6 +38,7 @@ class Outbox:
         self.first = 1
         self.sent = 0
         self.again_at = 0.0
+        self.sent_in = 0
 
     def add(self, entry: StatEntry) -> None:
         """Keep an entry for the world.
@@ -66,11 +70,13 @@ class Outbox:
         if start == 0:
             self.again_at = now + AGAIN_AFTER
         self.sent = len(pending)
+        self.sent_in = tick
         return self.first + start, pending[start:]
 
-    def due(self) -> float:
-        """When something is to be sent, in seconds of the clock; 0: at once. Something must be pending."""
-        return self.again_at if self.sent == len(self.pending) else 0.0
+    def due(self, tick: int) -> float:
+        """When to look at it again, in seconds of the clock; 0: at the next tick. Something must be pending."""
+        waiting = self.sent == len(self.pending) and tick >= self.sent_in + ROUND_TRIP
+        return self.again_at if waiting else 0.0
 
     def acknowledged(self, upto: int) -> None:
         """The world has everything up to a number."""

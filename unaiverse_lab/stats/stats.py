@@ -254,7 +254,7 @@ class Stats(Plots):
                     f"the stat {declared.name!r} is what a member says of itself: {group_key!r:.60} is not {own!r}"
                 )
             return own
-        if not isinstance(group_key, str) or not group_key:
+        if _text(group_key) is None:
             raise StatsError(
                 f"the stat {declared.name!r} is one for each member: give its peer id, not {group_key!r:.60}"
             )
@@ -430,7 +430,7 @@ class Stats(Plots):
         if declared.scope == AGENT and not key and self.link is not None:
             key = self.link.peer_id
         for name, value, whose, _ in reversed(self.outbox.pending):
-            if name == stat_name and (whose or "") == key:
+            if name == stat_name and (not declared.grouped or whose == key):
                 return given(value)
         group = self._world_view["peers"].get(key, {}) if declared.grouped else self._world_view["world"]
         found = group.get(stat_name, [] if declared.dynamic else None)
@@ -640,7 +640,9 @@ class Stats(Plots):
 
 
 def _text(group_key: Any) -> str | None:
-    return group_key if isinstance(group_key, str) and group_key else None
+    if not isinstance(group_key, str) or not group_key:
+        return None
+    return group_key if group_key.isascii() or group_key.isprintable() else None
 
 
 def _listed(what: str, given_names: Any) -> list[str] | None:
