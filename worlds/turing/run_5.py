@@ -1,4 +1,4 @@
-"""A person who leaves early. With no keyboard at hand she or he follows a script."""
+"""A person who leaves early. With no keyboard at hand she follows a script."""
 
 from src.players import Person
 

@@ -1,4 +1,4 @@
-"""A person whom everybody takes for a machine. With no keyboard at hand she or he follows a script."""
+"""A person whom everybody takes for a machine. With no keyboard at hand he follows a script."""
 
 from src.players import Person
 
