@@ -369,7 +369,7 @@ class Node:
         if agent.script:
             soonest = min(soonest, agent.script[0][0])
         if self.chores and agent.has_scores() and self.state == MEMBER:
-            soonest = min(soonest, agent.stats.outbox.due())
+            soonest = min(soonest, agent.stats.outbox.due(self.clock.tick))
         return min(soonest, agent.im.due()) if len(agent.im) else soonest
 
     # ------------------------------------------------------------------ messages
