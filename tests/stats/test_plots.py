@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 import plotly.graph_objects as go
 import pytest
 
-from unaiverse_lab.stats import DefaultBaseDash, Stats, UIPlot
+from unaiverse_lab.stats import DefaultBaseDash, Stats, UIPlot, WorldSidebarDash
 from unaiverse_lab.stats.figures import PALETTE
 from unaiverse_lab.stats.plots import MOST_LABELS, NOTHING, Member, Plots, draw_network
 
+MANUAL = Path(__file__).parents[2] / "docs" / "dashboards.md"
 EVIL = "</script><img src=x onerror=alert(1)>"
 
 
@@ -212,3 +215,21 @@ def test_statistics_of_worlds_and_members_draw() -> None:
     assert page is not None
     assert NOTHING in page
     assert isinstance(Stats(is_world=False).plot(), str | None)
+
+
+# ---------------------------------------------------------------------- the manual
+
+
+@pytest.mark.parametrize("block", re.findall(r"```python\n(.*?)```", MANUAL.read_text(encoding="utf-8"), re.S))
+def test_what_the_manual_shows_runs(block: str) -> None:
+    names: dict[str, Any] = {}
+    exec(block, names)
+    if "WStats" in names:
+        world = names["WStats"](is_world=True)
+        world.store_stat("full_test_err", 0.25, "ada", 1000)
+        assert "Error on the test set" in world.plot()
+
+
+def test_the_manual_names_every_position() -> None:
+    text = MANUAL.read_text(encoding="utf-8")
+    assert all(f"`{position}`" in text for kind in (DefaultBaseDash, WorldSidebarDash) for position in kind.SLOTS)
