@@ -12,14 +12,13 @@ from unaiverse_lab.core.faults import fault
 from unaiverse_lab.core.records import Record, Stat
 from unaiverse_lab.stats.book import Book, given
 from unaiverse_lab.stats.database import INDEXES, TABLES, Database, DatabaseError
+from unaiverse_lab.stats.names import Names
 from unaiverse_lab.stats.outbox import Outbox, Received, StatEntry
 from unaiverse_lab.stats.plots import Plots
 from unaiverse_lab.stats.schema import (
     AGENT,
     Declared,
-    Schema,
     StatsError,
-    declarations,
     declared_in,
     milliseconds,
     number_of,
@@ -31,12 +30,6 @@ HOUR = 3_600_000
 MOST_POINTS = 5000
 MOST_REFUSALS = 100
 FILTERS = ("stat_names", "group_keys", "time_range", "value_range", "limit")
-SCHEMAS = tuple(
-    f"{whose}_{scope}_STATS_{kind}_SCHEMA"
-    for whose in ("CORE", "CUSTOM")
-    for scope in ("WORLD", "AGENT", "OUTER")
-    for kind in ("STATIC", "DYNAMIC")
-)
 
 
 class StatsLink(Protocol):
@@ -62,7 +55,7 @@ class Reporter(NamedTuple):
     trusted: bool
 
 
-class Stats(Plots):
+class Stats(Names, Plots):
     """Values that a world keeps about itself and its members; at a member, the way they get there.
 
     A world declares its own by subclassing (as ``WStats`` in ``src/stats.py``) and filling the ``CUSTOM_*`` schemas:
@@ -85,29 +78,6 @@ class Stats(Plots):
         StatsError: a name is declared twice, or a declaration is wrong.
         DatabaseError: the file cannot be used.
     """
-
-    CORE_WORLD_STATS_STATIC_SCHEMA: ClassVar[Schema] = {"graph": (dict, {"nodes": {}, "edges": {}})}
-    CORE_WORLD_STATS_DYNAMIC_SCHEMA: ClassVar[Schema] = {
-        "world_masters": (int, 0),
-        "world_agents": (int, 0),
-        "human_agents": (int, 0),
-        "artificial_agents": (int, 0),
-    }
-    CORE_AGENT_STATS_STATIC_SCHEMA: ClassVar[Schema] = {
-        "connected_peers": (list, []),
-        "state": (str, None),
-        "action": (str, None),
-        "last_action": (str, None),
-    }
-    CORE_AGENT_STATS_DYNAMIC_SCHEMA: ClassVar[Schema] = {}
-    CORE_OUTER_STATS_STATIC_SCHEMA: ClassVar[Schema] = {}
-    CORE_OUTER_STATS_DYNAMIC_SCHEMA: ClassVar[Schema] = {}
-    CUSTOM_WORLD_STATS_STATIC_SCHEMA: ClassVar[Schema] = {}
-    CUSTOM_WORLD_STATS_DYNAMIC_SCHEMA: ClassVar[Schema] = {}
-    CUSTOM_AGENT_STATS_STATIC_SCHEMA: ClassVar[Schema] = {}
-    CUSTOM_AGENT_STATS_DYNAMIC_SCHEMA: ClassVar[Schema] = {}
-    CUSTOM_OUTER_STATS_STATIC_SCHEMA: ClassVar[Schema] = {}
-    CUSTOM_OUTER_STATS_DYNAMIC_SCHEMA: ClassVar[Schema] = {}
 
     GROUP_KEY: ClassVar[str] = "peer_stats"
     """Under what :meth:`get_stats` has the AGENT and OUTER names."""
@@ -132,7 +102,7 @@ class Stats(Plots):
         self.is_world = is_world
         self.db_path = None if db_path is None else str(db_path)
         self.cache_window_hours = cache_window_hours
-        self.known: dict[str, Declared] = {one.name: one for one in declarations(self.schemas())}
+        self.known = self.declared()
         self.link: StatsLink | None = None
         self.world: Any = None
         self.observer: Observer | None = None
@@ -145,65 +115,6 @@ class Stats(Plots):
         self._try_again_at = 0.0
         self.database: Database | None = Database(db_path, TABLES, INDEXES) if is_world else None
         self._book = None if self.database is None else Book(self.database, self.known, cache_window_hours * HOUR)
-
-    @classmethod
-    def schemas(cls) -> dict[str, Schema]:
-        """The twelve schemas by name, core ones first."""
-        return {name: getattr(cls, name) for name in SCHEMAS}
-
-    # ------------------------------------------------------------------ names
-
-    def _names(self, scopes: str = "", dynamic: bool | None = None) -> set[str]:
-        return {
-            one.name
-            for one in self.known.values()
-            if (not scopes or one.scope in scopes.split()) and dynamic in (None, one.dynamic)
-        }
-
-    @property
-    def all_keys(self) -> set[str]:
-        """All declared names."""
-        return self._names()
-
-    @property
-    def all_static_keys(self) -> set[str]:
-        """Names of which the latest value counts."""
-        return self._names(dynamic=False)
-
-    @property
-    def all_dynamic_keys(self) -> set[str]:
-        """Names that are series."""
-        return self._names(dynamic=True)
-
-    @property
-    def world_ungrouped_keys(self) -> set[str]:
-        """Names that the world has once."""
-        return self._names("world")
-
-    @property
-    def world_grouped_keys(self) -> set[str]:
-        """Names that the world has once for each key."""
-        return self._names("agent outer")
-
-    @property
-    def agent_static_keys(self) -> set[str]:
-        """AGENT names of which the latest value counts."""
-        return self._names("agent", dynamic=False)
-
-    @property
-    def agent_dynamic_keys(self) -> set[str]:
-        """AGENT names that are series."""
-        return self._names("agent", dynamic=True)
-
-    @property
-    def agent_keys(self) -> set[str]:
-        """AGENT names."""
-        return self._names("agent")
-
-    @property
-    def stat_types(self) -> dict[str, type]:
-        """The declared type of each name."""
-        return {one.name: one.kind for one in self.known.values()}
 
     # ------------------------------------------------------------------ storing
 
@@ -254,11 +165,12 @@ class Stats(Plots):
                     f"the stat {declared.name!r} is what a member says of itself: {group_key!r:.60} is not {own!r}"
                 )
             return own
-        if _text(group_key) is None:
+        key = _text(group_key)
+        if key is None:
             raise StatsError(
                 f"the stat {declared.name!r} is one for each member: give its peer id, not {group_key!r:.60}"
             )
-        return group_key
+        return key
 
     def _store(self, declared: Declared, key: str, value: Any, timestamp: int) -> None:
         book, link, reporter = self._need_book(), self.link, self._reporter
@@ -633,7 +545,7 @@ class Stats(Plots):
             del self.__dict__[name]
         self.__dict__.update(state)
         if "known" not in self.__dict__:  # made anew, from a checkpoint
-            self.known = {one.name: one for one in declarations(self.schemas())}
+            self.known = self.declared()
             self.link = self.world = self.observer = self._book = None
         if self.database is not None and self._book is None:
             self._book = Book(self.database, self.known, self.cache_window_hours * HOUR)
