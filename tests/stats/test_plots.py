@@ -117,6 +117,13 @@ def test_a_member_has_the_same_colour_in_every_panel() -> None:
     assert line["line"]["color"] == PALETTE[2]
 
 
+def test_members_with_one_colour_have_different_lines_also_when_few_are_shown() -> None:
+    view = {"world": {}, "peers": {f"peer-{i:02}": {"error": [[0, 1.0]]} for i in range(20)}}
+    one, other = populated("_populate_time_series", view, "error", peer_ids=["peer-01", "peer-13"]).data
+    assert one["line"]["color"] == other["line"]["color"]
+    assert one["line"]["dash"] != other["line"]["dash"]
+
+
 def test_the_worlds_line_and_what_can_be_said_about_lines() -> None:
     (line,) = populated("_populate_time_series", VIEW, "best").data
     assert (line["name"], line["y"]) == ("World", [0.5, 0.25])

@@ -105,6 +105,11 @@ def colour(index: int, theme: Json = THEME) -> str:
     return colours[index % len(colours)]
 
 
+def dash_of(index: int) -> str:
+    """The style of the line of the member number ``index``, from 0: another one after each twelve."""
+    return DASHES[index // len(PALETTE) % len(DASHES)]
+
+
 class UIPlot:
     """One panel of a dashboard: what it shows (``data``) and how (``layout``), as plotly knows them.
 
@@ -188,7 +193,7 @@ class UIPlot:
         xs, ys = list(x), list(y)
         if len(xs) != len(ys):
             raise LabError(f"the line {name!r} has {len(xs)} positions but {len(ys)} values: give as many of each")
-        line: Json = {"width": 2, "dash": DASHES[len(self.data) // len(PALETTE) % len(DASHES)]}
+        line: Json = {"width": 2, "dash": dash_of(len(self.data))}
         line["color"] = color or colour(len(self.data))
         if step:
             line["shape"] = "hv"

@@ -7,7 +7,18 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from unaiverse_lab.stats.figures import SYMBOLS, DefaultBaseDash, UIPlot, colour, plain, squeezed, steps, thinned, whole
+from unaiverse_lab.stats.figures import (
+    SYMBOLS,
+    DefaultBaseDash,
+    UIPlot,
+    colour,
+    dash_of,
+    plain,
+    squeezed,
+    steps,
+    thinned,
+    whole,
+)
 from unaiverse_lab.stats.page import render_plotly_html
 
 View = Mapping[str, Any]
@@ -113,8 +124,9 @@ class Plots:
             series = _series((peers.get(key) or {}).get(stat_name))
             if series:
                 x, y = _points(series)
-                own = colour(order.index(key)) if key in order else None
-                panel.add_line(x, y, labels.get(key, _short(key)), color_override or own, key, show_legend)
+                number = order.index(key) if key in order else len(panel.data)
+                panel.add_line(x, y, labels.get(key, _short(key)), color_override or colour(number), key, show_legend)
+                panel.data[-1]["line"]["dash"] = dash_of(number)
         if len(panel.data) == before and not panel.data:
             panel.add_note(NOTHING)
 

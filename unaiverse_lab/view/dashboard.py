@@ -22,7 +22,19 @@ from unaiverse_lab.core.records import (
     RoleSet,
     Stat,
 )
-from unaiverse_lab.stats.figures import Dash, Json, Slot, UIPlot, colour, plain, squeezed, steps, thinned, whole
+from unaiverse_lab.stats.figures import (
+    Dash,
+    Json,
+    Slot,
+    UIPlot,
+    colour,
+    dash_of,
+    plain,
+    squeezed,
+    steps,
+    thinned,
+    whole,
+)
 from unaiverse_lab.stats.plots import CORE_NAMES, NOTHING, Member, draw_network
 from unaiverse_lab.view._drawing import wrapped
 
@@ -356,6 +368,7 @@ def _stat_panel(
         words = words or in_words
         x, values = thinned([t for t, _ in points], values)
         panel.add_line(x, values, squeezed(label), colour(order.index(key)), f"stat {key}", step=in_words)
+        panel.data[-1]["line"]["dash"] = dash_of(order.index(key))
         panel.data[-1]["mode"] = "lines+markers" if len(x) <= _MOST_MARKERS else "lines"
     panel.set_legend("v", 1.02, 1.0, "left", "top")
     return panel, words
