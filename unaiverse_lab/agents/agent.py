@@ -73,12 +73,12 @@ class Agent(DiscoveryActions, LearningActions, PlaylistActions, PubSubActions, G
 
     async def give_up_role(self, former: type[Agent]) -> None:
         """Be an instance of the ``former`` class again, outside the world: no machine, no peers, nothing owed."""
-        self.im.unregister_all()
-        for peer in [*self.all_agents, *self.contacting]:
-            await self.remove_agent(peer)
         self.__class__ = former
+        self.im.unregister_all()
         self.behav = HybridStateMachine(self)
         self.behav.add_state("empty")
+        for peer in [*self.all_agents, *self.contacting]:
+            await self.remove_agent(peer)
 
     # ------------------------------------------------------------------ behavior
 
