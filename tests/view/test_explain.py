@@ -259,6 +259,25 @@ def test_a_delay_that_self_loops_start_again() -> None:
     assert one.sentence.endswith("each of the last 5 self loops of ready started it again")
 
 
+def test_timers_of_a_machine_that_is_moved_from_outside() -> None:
+    hsm = machine(Guest)
+    hsm.add_transit("ready", "done", "go", delay=5.0)
+    hsm.add_transit("aside", "ready", "no")
+    session = party(ticks=11, guest=hsm)
+    assert only(session, "DELAYED").left == 4.1
+    behav = session.agent("Ann").behav
+    behav.set_state("aside")
+    assert ask(session).verdicts[0].code == "NEXT_TICK"
+    session.step(10)
+    assert only(session, "FAILED").tries == 10
+    behav.set_state("ready")
+    assert only(session, "DELAYED").left == 3.1
+    behav.reset_state()
+    assert only(session, "DELAYED").left == 5.1
+    session.run("done")
+    assert session.now == pytest.approx(7.2)
+
+
 def test_not_requested() -> None:
     asking = machine(Guest, "waiting")
     asking.add_transit("waiting", "asking", "no", {"reason": "it is too early"})
@@ -333,7 +352,9 @@ def test_outranked_by_high_priority_and_by_an_action_in_progress() -> None:
     hsm = machine(Guest)
     hsm.add_transit("ready", "done", "nop")
     hsm.add_transit("ready", "ready", "go", high_priority=True)
-    assert "it has high priority, and it leads back to ready" in only(party(guest=hsm), "OUTRANKED").sentence
+    session = party(guest=hsm)
+    assert "it has high priority, and it leads back to ready" in only(session, "OUTRANKED").sentence
+    assert [one.next for one in ask(session).verdicts] == ["later", "first"]
     hsm = machine(Guest)
     hsm.add_transit("ready", "done", "no", retry_timeout=5.0)
     hsm.add_transit("ready", "done", "go")
