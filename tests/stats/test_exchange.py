@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 from runtime.rooms import Dropped, Fault, Room, machine, records, room
 
-from unaiverse_lab import Agent, HybridStateMachine, NodeProfile, ScriptedHuman, Session, World, action
+from unaiverse_lab import Agent, HybridStateMachine, ScriptedHuman, Session, World, action
 from unaiverse_lab.core.envelope import Body, StatsReceived, StatsRequest, StatsUpdate, StatsView
 from unaiverse_lab.core.records import Stat
 from unaiverse_lab.stats import Stats, StatsError
@@ -440,7 +441,7 @@ def test_equal_runs_leave_equal_files(tmp_path: Path) -> None:
         if name == "b":
             session.world.stats.query_history()
         session.world.stats.shutdown()
-        contents.append((tmp_path / name).read_bytes())
+        contents.append(((tmp_path / name).read_bytes(), session.digest()))
     assert contents[0] == contents[1] == contents[2] == contents[3]
     assert sorted(file.name for file in tmp_path.iterdir()) == ["a", "b", "c", "d"]
 
@@ -470,5 +471,40 @@ def test_the_names_of_the_clock() -> None:
     assert ann.clock.get_cycle() == 3
 
 
-def test_a_profile_is_no_part_of_it() -> None:
-    assert isinstance(classroom().world.all_agents["Ann"], NodeProfile)
+def test_what_can_be_looked_at_is_not_stored() -> None:
+    session = classroom()
+    session.step(200)
+    database = session.world.stats.database
+    assert database is not None
+    assert database.rows("SELECT name, count(*) FROM stats GROUP BY name ORDER BY name") == [
+        ("artificial_agents", 1), ("world_agents", 1), ("world_masters", 1)
+    ]  # fmt: skip
+
+
+def test_statistics_may_be_read_in_another_thread() -> None:
+    session = classroom()
+    measure(session, "Ann", ("err", 0.5, "Ann"))
+    session.step(2)
+    with ThreadPoolExecutor(1) as other:
+        assert other.submit(session.world.stats.query_history, ["err"]).result()["peers"] == {
+            "Ann": {"err": [[400, 0.5]]}
+        }
+        other.submit(session.world.stats.save_to_disk).result()
+
+
+def test_the_world_is_told_whom_a_value_of_its_own_is_about() -> None:
+    class Telling(School):
+        def _process_custom_stat(self, stat_name: str, value: Any, group_key: str | None, timestamp: int) -> bool:
+            self.store_stat("best", group_key, None, timestamp)
+            return False
+
+    class Told(Classroom):
+        stats_class = Telling
+
+    session = classroom(Told)
+    measure(session, "Tom", ("best_err", 0.5, "Ann"))
+    session.step()
+    assert session.agent("Tom").stats.get_last_value("best_err") == 0.5
+    session.step(2)
+    assert session.world.stats.get_last_value("best") == "Ann"
+    assert session.world.stats.get_last_value("best_err") == 0.5

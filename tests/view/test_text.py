@@ -18,6 +18,7 @@ from unaiverse_lab.core.records import (
     Record,
     Said,
     Sent,
+    Stat,
     Tried,
 )
 from unaiverse_lab.view import records_text, sentence, table_html, transitions_text
@@ -91,6 +92,12 @@ def test_every_kind_of_record_has_its_own_sentence() -> None:
         (Pushed(1, 0.5, "Ada", "Hub", "out", 3, value="Hello"), "Ada received sample 3 of Hub:out: Hello."),
         (Pushed(1, 0.5, "Ada", "Hub", "out", 3, value="Who?\n"), "Ada received sample 3 of Hub:out: Who?"),
         (Pushed(1, 0.5, "Ada", "Hub", "out", 3, value="a" * 200), f"Ada received sample 3 of Hub:out: {'a' * 119}…"),
+        (Stat(1, 0.5, "Ada", "err", "Ada", 0.25), "Ada reported err = 0.25 for Ada."),
+        (Stat(1, 0.5, "Hub", "rounds", None, 3), "Hub reported rounds = 3."),
+        (
+            Stat(1, 0.5, "Ada", "rounds", None, 3, False, "only masters"),
+            "Ada could not report rounds = 3: only masters.",
+        ),
         (Pushed(1, 0.5, "Ada", "Hub", "out", 3), "Ada received sample 3 of Hub:out."),
         (Said(1, 0.5, "Ada", "one\ntwo"), 'Ada says "one two".'),
         (Fault(1, 0.5, "Ada", "ValueError: no"), "Ada met an error: ValueError: no."),
