@@ -54,8 +54,8 @@ def declared(world_class: type) -> Declared:
     own = world_class.__dict__.get("_declared")
     if own is None:
         own = Declared()
-        world_class._declared = own
-    return own  # type: ignore[no-any-return]
+        world_class._declared = own  # type: ignore[attr-defined]
+    return own
 
 
 def inherited(world_class: type) -> Declared:

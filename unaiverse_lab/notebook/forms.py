@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from unaiverse_lab.notebook.registry import Registry
 
 
+_MADE = {"role": {"WAgent"}, "world": {"WWorld"}, STATS: {"WStats"}}
+
+
 class CannotWrite(ValueError):
     """A definition uses something that no file can hold."""
 
@@ -35,7 +38,7 @@ class CannotWrite(ValueError):
 
 def as_python(registry: Registry, definition: Definition) -> str:
     """A definition as a decorated class or function, with the actions that other cells added to it."""
-    world = f', world="{definition.world}"' if definition.world is not None else ""
+    world = f", world={definition.world}" if definition.world is not None else ""
     kind, name = definition.kind, definition.name
     if kind == "role":
         fresh = ", fresh=True" if definition.options.get("fresh") else ""
@@ -218,7 +221,7 @@ def _scripts(world: str, definition: Definition) -> dict[str, str]:
 def _module(title: str, text: str, definition: Definition, names: Mapping[str, Any], locals_: Mapping[str, str]) -> str:
     imports: dict[str, str] = {"lab": "import unaiverse_lab as lab"} if "lab." in text else {}
     pieces: dict[str, str] = {}
-    _gather(text, definition.what, names, locals_, imports, pieces, {"WAgent", "WWorld", "WStats"})
+    _gather(text, definition.what, names, locals_, imports, pieces, _MADE[definition.kind])
     plain = sorted({line for line in imports.values() if not line.startswith("from .")})
     own = sorted({line for line in imports.values() if line.startswith("from .")})
     blocks = [f'"""{title}"""', "\n".join(plain), "\n".join(own), *pieces.values(), text]

@@ -78,7 +78,12 @@ class LabMagics(Magics):
     @_check_option
     @cell_magic
     def world(self, line: str, cell: str) -> None:
-        """A world: the body is that of a subclass of lab.World."""
+        """A world: the body is that of a subclass of lab.World.
+
+        Example: %%world School, then
+        def assign_role(self, profile, is_world_master):
+            return "teacher" if is_world_master else "student"
+        """
         args = parse_argstring(self.world, line)
         seed = int(args.seed) if args.seed is not None and args.seed.lstrip("-").isdecimal() else args.seed
         masters = [name.strip() for name in (args.masters or "").split(",") if name.strip()]
@@ -101,7 +106,12 @@ class LabMagics(Magics):
     @_check_option
     @cell_magic
     def role(self, line: str, cell: str) -> None:
-        """A role: the body is that of a subclass of lab.Agent, in which every 'async def' is an action."""
+        """A role: the body is that of a subclass of lab.Agent, in which every 'async def' is an action.
+
+        Example: %%role teacher, then
+        async def greet(self, who: str) -> bool:
+            return True
+        """
         args = parse_argstring(self.role, line)
         if args.fresh and args.keep_state:
             raise UsageError("--fresh and --keep-state say opposite things")
@@ -122,7 +132,12 @@ class LabMagics(Magics):
     @_check_option
     @cell_magic
     def action(self, line: str, cell: str) -> None:
-        """An action: the body is one 'async def', which is added to the class of a role."""
+        """An action: the body is one 'async def', which is added to the class of a role.
+
+        Example: %%action teacher, then
+        async def praise(self) -> bool:
+            return True
+        """
         args = parse_argstring(self.action, line)
         self._define(
             "action", line, cell, args.role, args.world, method=args.name, many=args.many, fresh=args.fresh,
@@ -141,7 +156,12 @@ class LabMagics(Magics):
     @_check_option
     @cell_magic
     def behavior(self, line: str, cell: str) -> Any:
-        """A behavior: the body fills 'behav', a machine; 'world' and 'role' are there, too."""
+        """A behavior: the body fills 'behav', a machine; 'world' and 'role' are there, too.
+
+        Example: %%behavior teacher, then
+        behav.add_state("init")
+        behav.add_transit("init", "done", "greet", {"who": "all"})
+        """
         args = parse_argstring(self.behavior, line)
         text = None
         if args.file is not None:
@@ -168,7 +188,11 @@ class LabMagics(Magics):
     @_check_option
     @cell_magic
     def stats(self, line: str, cell: str) -> None:
-        """The statistics of a world: the body is that of a subclass of lab.Stats."""
+        """The statistics of a world: the body is that of a subclass of lab.Stats.
+
+        Example: %%stats, then
+        CUSTOM_AGENT_STATS_DYNAMIC_SCHEMA = {"mark": (float, 0.0)}
+        """
         args = parse_argstring(self.stats, line)
         self._define("stats", line, cell, "stats", args.world, migrate=args.migrate, check_only=args.check_only)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -489,7 +490,21 @@ class Registry:
             self.last_world = definition.name
             self._give_homes(definition.name)
         self._look_for_stale(definition)
-        return told
+        return [*told, *self._written(self._world_name(definition))]
+
+    def _written(self, world: str | None) -> list[str]:
+        """Bring the folder of a world up to date, if it has one."""
+        from unaiverse_lab.notebook.forms import CannotWrite, export
+
+        placed = self.entries.get((None, "world", world or ""))
+        folder = placed.current.options.get("folder") if placed is not None and placed.current is not None else None
+        if world is None or folder is None:
+            return []
+        try:
+            export(self, world, Path(folder))
+        except (CannotWrite, OSError) as error:
+            return [f"    {folder} is not up to date: {error}"]
+        return []
 
     def _fits(self, definition: Definition) -> None:
         if definition.draft is not None:
