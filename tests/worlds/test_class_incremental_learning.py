@@ -77,7 +77,7 @@ def marks_from_records(session: lab.Session, student: str) -> list[tuple[float, 
         if record.owner == student and record.uuid in answers:
             answers[record.uuid][record.tag] = int((record.value or "").split()[-1])
     found = []
-    for given in answers.values():
+    for given in filter(None, answers.values()):
         right = [answer == tag // 20 for tag, answer in sorted(given.items())]
         found.append((sum(right) / len(right), [sum(right[n : n + 20]) / 20 for n in range(0, len(right), 20)]))
     return found
@@ -314,6 +314,23 @@ def test_who_comes_late_is_taught_and_asked_from_then_on() -> None:
     taught = [what for action, what, _ in seen(session, "Prototype") if action == "learn"]
     assert taught == [f"images@teach_{digit}" for digit in range(4 - len(taught), 4)]
     assert 0 < len(taught) < 4
+
+
+def test_who_falls_silent_is_waited_for_but_not_for_ever() -> None:
+    session = until_asked(lab.load(WORLD), 1)
+    session.agent("Plain").behav.enable(False)
+    session.run(lambda s: [action for action, _ in requests(s)].count("learn") == 3)
+    session.step(2)
+    asked = {r.uuid: r.t for r in records(session, Sent, "Test1")}
+    ended = [r for r in records(session, Completed, "Test1") if r.side == "sent"]
+    assert [r.reason for r in ended] == ["ok", "retry_timeout", "retry_timeout", "retry_timeout"]
+    assert [round(r.t - asked[r.uuid]) for r in ended[1:]] == [120, 60, 120]
+    [(right, _)] = marks_from_records(session, "Plain")
+    answered = sum(r.uuid == ended[1].uuid and r.owner == "Plain" for r in records(session, Pushed, "Test1"))
+    assert 0 < answered < 20
+    assert series(session, "Plain") == [right * answered / 20]
+    assert [len(row.split()) for row in said(session)[2:]] == [12] * 5
+    assert series(session, "Prototype") == [overall for overall, _ in marks_from_records(session, "Prototype")]
 
 
 def test_answers_that_got_lost_are_wrong_and_shift_no_others(monkeypatch: pytest.MonkeyPatch) -> None:

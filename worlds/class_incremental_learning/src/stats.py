@@ -48,12 +48,12 @@ class WStats(Stats):
 
         names = ["world_masters", "world_agents", "human_agents", "artificial_agents"]
         panel = UIPlot(title="Members")
-        panel.add_table(["", "now"], [names, [self._get_last_val_from_view(view, name) for name in names]])
+        panel.add_table(None, [names, [self._get_last_val_from_view(view, name) for name in names]])
         dash.add_panel(panel, "left_mid")
 
         names = ["overall_best_student", "overall_best_accuracy"]
         panel = UIPlot(title="Best so far")
-        panel.add_table(["", ""], [["student", "accuracy"], [self._get_last_val_from_view(view, n) for n in names]])
+        panel.add_table(None, [["student", "accuracy"], [self._get_last_val_from_view(view, n) for n in names]])
         dash.add_panel(panel, "left_bot")
 
         panel = UIPlot(title="Accuracy in all classes taught so far")
