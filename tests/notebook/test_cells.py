@@ -501,6 +501,18 @@ def test_a_definition_error_is_an_error_like_others_in_plain_python() -> None:
     assert isinstance(error, lab.core.errors.LabError) and error._render_traceback_() == []
 
 
+def test_what_the_manual_shows_runs(book: Notebook) -> None:
+    manual = Path(__file__).parents[2] / "docs" / "cells.md"
+    *blocks, error = re.findall(r"```(?:python)?\n(.*?)```", manual.read_text(encoding="utf-8"), re.S)
+    for block in blocks:
+        book.run(block)
+    assert len(blocks) == 7
+    printed = book.run(
+        "%%behavior student\nbehav.add_state('init')\n" + error.splitlines()[1].partition("| ")[2], fails=True
+    )
+    assert printed.startswith("\n".join(error.splitlines()[:3]))
+
+
 # ---------------------------------------------------------------------- a notebook
 
 

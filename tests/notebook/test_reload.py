@@ -461,3 +461,19 @@ def test_two_sessions_of_one_world_both_get_it(lesson: Notebook) -> None:
     lesson.run(TEACHER.replace("+ 1", "+ 2"))
     assert type(lesson["t"].agent("Tina")) is type(lesson["s"].agent("Tina")) is lesson["Teacher"]
     assert len(lesson["t"].trace.of_kind(Redefined)) == 1
+
+
+def test_going_back_brings_back_classes_and_machines_and_executing_the_cell_again_puts_it_in_place_again(
+    lesson: Notebook,
+) -> None:
+    tina, old = lesson.agent("Tina"), lesson["Teacher"]
+    changed = TEACHER.replace("+ 1", "+ 10"), TEACHING.replace("done", "end")
+    lesson.run("s.step(2)", *changed, "s.step(4)", "s.back(6)")
+    assert type(tina) is old and "done" in tina.behav.machine.states and redefined(lesson) == []
+    assert lesson.run("s.step()", *changed).count("version 2 in the world School") == 2
+    assert type(tina) is lesson["Teacher"] is not old and "end" in tina.behav.machine.states
+    assert redefined(lesson) == [("role", "teacher", 1, 2), ("behavior", "teacher", 1, 2)]
+    assert lesson.run(*changed).count("unchanged") == 2
+    greeted = tina.greeted
+    lesson.run("s.step(2)")
+    assert tina.greeted == greeted + 10

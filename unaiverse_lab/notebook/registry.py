@@ -18,13 +18,12 @@ from unaiverse_lab.agents import Agent
 from unaiverse_lab.behavior import HybridStateMachine
 from unaiverse_lab.behavior.actions import action_names, spec_of
 from unaiverse_lab.behavior.drafting import Draft
-from unaiverse_lab.behavior.lint import requested_names
 from unaiverse_lab.core.declare import Declared, OnMissing, declared
 from unaiverse_lab.core.errors import LabError, did_you_mean
-from unaiverse_lab.notebook import cells
+from unaiverse_lab.notebook import cells, fitting
 from unaiverse_lab.notebook import diagnostics as say
 from unaiverse_lab.notebook.cells import KINDS, STATS, Cell, Definition
-from unaiverse_lab.notebook.diagnostics import DefinitionError, Diagnostic
+from unaiverse_lab.notebook.diagnostics import DefinitionError
 from unaiverse_lab.runtime import redefine
 from unaiverse_lab.runtime.synchronizer import NodeSynchronizer
 from unaiverse_lab.stats import Stats
@@ -202,16 +201,16 @@ class Registry:
                 cell, definition, cells.class_name_of(kind, name), options.get("base") or Agent
             )
             cells.finish_role(cell, definition, made, body)
-            self._finish_role(cell, definition, body)
+            fitting.finish_role(self, cell, definition, body)
         elif kind == "action":
-            role_class = self._need_role(where, name)
+            role_class = self.need_role(where, name)
             made_ = cells.actions_of_cell(cell, name, role_class, options.get("method"), bool(options.get("many")))
             for one in made_:
                 one.world, one.options = where, definition.options
-                self._check_action(cell, one)
+                fitting.check_action(self, cell, one)
             return made_
         elif kind == "behavior":
-            role_class = self._need_role(where, name)
+            role_class = self.need_role(where, name)
             tree: ast.AST | None = None
             if options.get("json") is not None:
                 cells.behavior_of_json(cell, definition, role_class, options["json"])
@@ -219,12 +218,12 @@ class Registry:
             else:
                 tree = cell.parse(definition.what)
                 cells.behavior_of_cell(cell, definition, role_class, self.world_class(where))
-            self._finish_behavior(cell, definition, tree)
+            fitting.finish_behavior(self, cell, definition, tree)
         elif kind == "stats":
             definition.name = STATS
             made, body = cells.class_of_cell(cell, definition, cells.class_name_of(kind, name), Stats)
             cells.finish_stats(cell, definition, made, body)
-            self._check_stats(cell, definition)
+            fitting.check_stats(self, cell, definition)
         elif kind == "event":
             cells.event_of_cell(cell, definition)
         else:
@@ -245,20 +244,20 @@ class Registry:
             definition.world = self.world_of(world)
         try:
             if kind == "behavior":
-                role_class = self._need_role(definition.world, name)
+                role_class = self.need_role(definition.world, name)
                 node = cells.source_of_object(cell, definition, thing, line)
                 cells.draft_with(cell, definition, thing, role_class, self.world_class(definition.world), node)
-                self._finish_behavior(cell, definition, node)
+                fitting.finish_behavior(self, cell, definition, node)
             else:
                 body = cells.class_of_decorator(cell, definition, thing, line)
                 if kind == "world":
                     cells.finish_world(cell, definition, thing, body, self._roles(name))
                 elif kind == "role":
                     cells.finish_role(cell, definition, thing, body)
-                    self._finish_role(cell, definition, body)
+                    fitting.finish_role(self, cell, definition, body)
                 else:
                     cells.finish_stats(cell, definition, thing, body)
-                    self._check_stats(cell, definition)
+                    fitting.check_stats(self, cell, definition)
             for words in self._take(cell, definition):
                 print(words)
         except DefinitionError as error:
@@ -273,8 +272,6 @@ class Registry:
         definition.bases, definition.digest = world_class.__bases__, repr(world_class)
         self.put(definition)
 
-    # ------------------------------------------------------------------ checks that look at other definitions
-
     def _roles(self, world: str) -> dict[str, bool]:
         """The roles of a world that is being defined, and whether each has a behavior."""
         places = (world, None) if not self.worlds() or world not in self.worlds() else (world,)
@@ -284,106 +281,18 @@ class Registry:
             for role in self.names(place, "role")
         }
 
-    def _need_role(self, world: str | None, role: str) -> type[Agent]:
+    def need_role(self, world: str | None, role: str) -> type[Agent]:
+        """The class of a role.
+
+        Raises:
+            Misused: there is none; the message gives the nearest names.
+        """
         found = self.role_class(world, role)
         if found is None:
             known = self.names(world, "role")
             hint = did_you_mean(role, known) or f" Define it first, in a cell: %%role {role}"
             raise Misused(f"there is no role {role!r}{'' if world is None else f' in the world {world}'}.{hint}")
         return found
-
-    def _finish_role(self, cell: Cell, definition: Definition, body: list[ast.stmt]) -> None:
-        """Give the class the actions of other cells, and look whether machines can still use it."""
-        world, role, cls = definition.world, definition.name, definition.object
-        prefix = f"{role}."
-        for name in self.names(world, "action"):
-            found = self.now(world, "action", name)
-            method = name.removeprefix(prefix)
-            if found is not None and name.startswith(prefix) and method not in definition.methods:
-                cells.attach(cls, method, found.object)
-        defined = {getattr(node, "name", ""): node for node in body}
-        self._check_users(cell, definition, cls, role, defined)
-
-    def _check_action(self, cell: Cell, definition: Definition) -> None:
-        role, _, method = definition.name.partition(".")
-        nodes = {
-            node.name: node for node in ast.walk(cell.parse(definition.what)) if isinstance(node, ast.AsyncFunctionDef)
-        }
-        self._check_users(cell, definition, self.with_action(definition), role, dict(nodes), method)
-
-    def _check_users(
-        self,
-        cell: Cell,
-        definition: Definition,
-        cls: type[Agent],
-        role: str,
-        defined: dict[str, Any],
-        only: str | None = None,
-    ) -> None:
-        """Refuse what a running machine cannot do without; of a behavior nobody runs now, say so."""
-        trouble: list[tuple[str, str]] = []
-        behavior = self.now(definition.world, "behavior", role)
-        if behavior is not None and behavior.draft is not None:
-            trouble += [(name, error.problem) for name, error in cells.uses(behavior.draft, cls, only)]
-        runs = any(True for home in self.sessions(definition.world) for _ in redefine.members(home, role))
-        for home in self.sessions(definition.world):
-            try:
-                redefine.check_actions(home, role, cls, only)
-            except redefine.Refusal as refusal:
-                trouble.append((only or "", str(refusal)))
-        if not trouble:
-            return
-        name, problem = trouble[0]
-        message, hint = say.split_hint(problem)
-        node = defined.get(name)
-        if runs:
-            advice = "Agents are using it: change the behavior first, or define both in one cell."
-            found = (say.REFUSED, "error", f"{message} The old definition runs on.", f"{hint} {advice}".strip())
-        else:
-            found = (
-                say.REFUSED,
-                "warning",
-                message,
-                f"{hint} The behavior of {role} needs it: change that, too.".strip(),
-            )
-        definition.diagnostics.append(
-            say.at_name(node, name, cell.text, *found) if node is not None else Diagnostic(*found, definition.lines[0])  # type: ignore[arg-type]
-        )
-        cells.stop_at_errors(cell, definition)
-
-    def _finish_behavior(self, cell: Cell, definition: Definition, tree: ast.AST | None) -> None:
-        definition.diagnostics += cells.behavior_findings(cell, definition, self._requestable(definition), tree)
-        cells.stop_at_errors(cell, definition)
-
-    def _requestable(self, definition: Definition) -> set[str] | None:
-        """What members of the world may request of each other; None while some role has no behavior."""
-        machines = []
-        words: set[str] = set()
-        for role in self.names(definition.world, "role"):
-            behavior = self.now(definition.world, "behavior", role)
-            draft = definition.draft if role == definition.name else behavior.draft if behavior is not None else None
-            if draft is None:
-                return None
-            machines.append(draft)
-            words |= cells.words_of(self._need_role(definition.world, role))
-        named = requested_names(machines)
-        return None if named is None else named | words
-
-    def _check_stats(self, cell: Cell, definition: Definition) -> None:
-        old = self.now(definition.world, "stats", STATS)
-        if old is None or not self.sessions(definition.world):
-            return
-        _, _, retyped = redefine.stats_changes(old.object, definition.object)
-        if retyped and not definition.options.get("migrate"):
-            place = cells.literal(ast.walk(ast.parse("\n" + cell.text.partition("\n")[2])), retyped[0])
-            words = (
-                say.REFUSED, "error", f"the stat {retyped[0]!r} has values of another type already.",
-                "Give it another name, or accept it with --migrate.",
-            )  # fmt: skip
-            definition.diagnostics.append(
-                say.at(place, *words) if place is not None else Diagnostic(*words, definition.lines[0])  # type: ignore[arg-type]
-            )
-            cells.stop_at_errors(cell, definition)
 
     # ------------------------------------------------------------------ taking and staging
 
@@ -410,7 +319,12 @@ class Registry:
         if before is not None and definition.same_as(before):
             before.diagnostics = definition.diagnostics
             before.lines, before.source = definition.lines, definition.source
-            return [*told, f"{definition.what} unchanged (version {before.version})"]
+            if all(
+                self._version_in(home, before) == before.version for home in self.sessions(self._world_name(before))
+            ):
+                return [*told, f"{definition.what} unchanged (version {before.version})"]
+            self._stage(before)
+            return told
         definition.cell_id, definition.execution_count = self._cell_id, self.shell.execution_count
         if self.sessions(self._world_name(definition)) and definition.kind not in ("event", "entity"):
             definition.version = self._next_version(key)
@@ -463,7 +377,6 @@ class Registry:
         if not definition.version:
             definition.version = self._next_version(key)
         sessions = [] if definition.kind in ("event", "entity") else self.sessions(self._world_name(definition))
-        before = 0 if old is None else old.version
         where = f" in the world {definition.world}" if definition.world is not None else ""
         told = [f"{definition.what}: version {definition.version}{where}{self._summary(definition)}"]
         try:
@@ -471,7 +384,8 @@ class Registry:
             self._place(definition, old)
             for home in sessions:
                 if self._concerns(home, definition):
-                    redefine.note(home, definition.kind, definition.name, before, definition.version)
+                    was = self._version_in(home, old) if old is not None else 0
+                    redefine.note(home, definition.kind, definition.name, was, definition.version)
                     told += [f"    {words}" for words in self._replace(home, definition)]
                 else:
                     told.append(f"    the role {definition.name.partition('.')[0]} is new: sessions to come have it")
@@ -508,14 +422,14 @@ class Registry:
 
     def _fits(self, definition: Definition) -> None:
         if definition.draft is not None:
-            cls = self._need_role(definition.world, definition.name)
+            cls = self.need_role(definition.world, definition.name)
             for _, error in cells.uses(definition.draft, cls):
                 raise redefine.Refusal(error.problem)
 
     def with_action(self, definition: Definition) -> type[Agent]:
         """The class of a role as it would be with an action, to look at."""
         role, _, method = definition.name.partition(".")
-        cls = self._need_role(definition.world, role)
+        cls = self.need_role(definition.world, role)
         return type(cls.__name__, (cls,), {method: definition.object})
 
     def check_running(self, world: str | None, role: str, cls: type[Agent], only: str | None = None) -> None:
@@ -552,6 +466,21 @@ class Registry:
         self._look_for_stale(current)
         return told
 
+    def _version_in(self, home: NodeSynchronizer, current: Definition) -> int:
+        """The version of a definition that a session has: an earlier one, if it went back in time."""
+        world = redefine.world_in(home)
+        name = current.name
+        held: Any = {
+            "world": type(world),
+            "stats": type(world.stats),
+            "role": world.role_classes.get(name),
+            "behavior": world.role_to_behav.get(name),
+        }.get(current.kind)
+        for one in self.entries[(current.world, current.kind, name)].versions:
+            if held is not None and held == (one.machine if current.kind == "behavior" else one.object):
+                return one.version
+        return current.version
+
     @staticmethod
     def _concerns(home: NodeSynchronizer, definition: Definition) -> bool:
         roles = redefine.world_in(home).roles
@@ -570,7 +499,7 @@ class Registry:
         book = self.book(definition.world)
         if kind == "action":
             role, _, method = name.partition(".")
-            cells.attach(self._need_role(definition.world, role), method, thing)
+            cells.attach(self.need_role(definition.world, role), method, thing)
         elif kind == "role":
             for action in self.names(definition.world, "action"):
                 found = self.now(definition.world, "action", action)
@@ -595,7 +524,8 @@ class Registry:
         if kind == "world":
             return redefine.replace_world(home, definition.object)
         if kind == "role":
-            return redefine.replace_role(home, name, definition.object, fresh)
+            versions = self.entries[(definition.world, kind, name)].versions
+            return redefine.replace_role(home, name, definition.object, fresh, [one.object for one in versions])
         if kind == "action":
             role, _, method = name.partition(".")
             return redefine.replace_action(home, role, method, fresh)
@@ -726,7 +656,7 @@ class Registry:
         """Put a definition in place that was read from a folder."""
         definition = Definition(kind, name, world, source, form="folder", object=thing, machine=machine)
         if kind == "behavior":
-            role_class = self._need_role(world, name)
+            role_class = self.need_role(world, name)
             definition.draft = Draft(role_class(proc=None))
             definition.draft.load(machine or "")
             definition.machine = str(definition.draft)

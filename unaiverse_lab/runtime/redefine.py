@@ -6,7 +6,7 @@ Everything here is done between two ticks. What could not work is refused before
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from unaiverse_lab.agents import Agent
@@ -134,7 +134,9 @@ def check_layout(role_class: type[Agent]) -> None:
         ) from None
 
 
-def replace_role(home: NodeSynchronizer, role: str, role_class: type[Agent], fresh: bool = False) -> list[str]:
+def replace_role(
+    home: NodeSynchronizer, role: str, role_class: type[Agent], fresh: bool = False, known: Iterable[type] = ()
+) -> list[str]:
     """Switch the agents of a role to its new class. What they have stays; new attributes get their first value.
 
     Args:
@@ -142,6 +144,7 @@ def replace_role(home: NodeSynchronizer, role: str, role_class: type[Agent], fre
         role: the role.
         role_class: its new class.
         fresh: let these agents start over: attributes, and machine.
+        known: classes the role has had before: a session that went back in time may have any of them.
 
     Returns:
         What there is to tell.
@@ -153,7 +156,7 @@ def replace_role(home: NodeSynchronizer, role: str, role_class: type[Agent], fre
     world.role_classes[role] = role_class
     told, switched = [], []
     for node, agent in members(home, role):
-        if type(agent) is not old and type(agent) is not role_class:
+        if type(agent) not in (old, role_class, *known):
             told.append(f"{node.name} has a class of its own, {type(agent).__name__}, and keeps it")
             continue
         agent.__class__ = role_class
