@@ -142,7 +142,7 @@ def _lint_role(world: World, role: str) -> list[Finding]:
 def _requestable(source: Path, classes: dict[str, type[Agent]]) -> set[str] | None:
     """The actions that the machines or the code of the roles request; None if that cannot be known."""
     from unaiverse_lab.behavior import HybridStateMachine
-    from unaiverse_lab.behavior.lint import requested_names
+    from unaiverse_lab.behavior.lint import IMPLIED, requested_names
     from unaiverse_lab.core.errors import BehaviorError
 
     try:
@@ -156,9 +156,12 @@ def _requestable(source: Path, classes: dict[str, type[Agent]]) -> set[str] | No
             if not isinstance(call, ast.Call) or names is None:
                 continue
             asked = next((given.value for given in call.keywords if given.arg == "action_name"), None)
-            if asked is None and isinstance(call.func, ast.Attribute) and call.func.attr == "send" and call.args:
+            method = call.func.attr if isinstance(call.func, ast.Attribute) else ""
+            if asked is None and method == "send" and call.args:
                 asked = call.args[0]
-            if isinstance(asked, ast.Constant):
+            if method in IMPLIED:
+                names.add(IMPLIED[method])
+            elif isinstance(asked, ast.Constant):
                 names.add(str(asked.value))
             elif asked is not None:
                 names = None

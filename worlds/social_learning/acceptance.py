@@ -16,22 +16,23 @@ PATIENCE = 120.0
 
 def UNTIL(session: Session) -> bool:
     """Two courses are over: everybody has tested itself as often, and the teacher looks for a class; or it is late."""
+    stats = session.world.stats
     if session.agent(TEACHER).behav.state == "searching":
-        return all(len(series(session, "full_test_err", student)) == COURSES for student in STUDENTS)
+        return all(len(stats.get_series("full_test_err", student)) == COURSES for student in STUDENTS)
     return session.now > PATIENCE
 
 
 def checks(session: Session) -> list[tuple[str, bool, str]]:
     """What is expected, whether it holds, what was found."""
-    trace = session.trace
+    trace, stats = session.trace, session.world.stats
     asked = [r for r in trace.of_kind(Sent) if r.node == TEACHER and r.action in ("engage", "learn", "process")]
     course = ["engage", *["learn", "process"] * ROUNDS]
     ended = [r for r in trace.of_kind(Completed) if (r.node, r.side) == (TEACHER, "sent")]
 
-    errors = {student: [value for _, value in series(session, "exam_err", student)] for student in STUDENTS}
+    errors = {student: [value for _, value in stats.get_series("exam_err", student)] for student in STUDENTS}
     exams = [dict(zip(STUDENTS, marks, strict=True)) for marks in zip(*errors.values(), strict=False)]
-    bests = [value for _, value in series(session, "best_student_history")]
-    best_errors = [value for _, value in series(session, "best_exam_err_history")]
+    bests = [value for _, value in stats.get_series("best_student_history")]
+    best_errors = [value for _, value in stats.get_series("best_exam_err_history")]
 
     social = [best for best in bests if best != ISOLATED]
     batches = steps("unlabeled")
@@ -48,7 +49,7 @@ def checks(session: Session) -> list[tuple[str, bool, str]]:
         for student in STUDENTS
     }
 
-    tests = {student: series(session, "full_test_err", student) for student in STUDENTS}
+    tests = {student: stats.get_series("full_test_err", student) for student in STUDENTS}
     left = {
         student: [round(r.t * 1000) for r in trace.of_kind(Moved) if (r.node, r.action) == (student, "disengage")]
         for student in STUDENTS
@@ -105,9 +106,3 @@ def checks(session: Session) -> list[tuple[str, bool, str]]:
             f"{len(best_badges)} and {len(champions)}",
         ),
     ]
-
-
-def series(session: Session, stat_name: str, student: str | None = None) -> list[list]:
-    """The points ``[ms, value]`` of a statistic, of a student or of the world."""
-    view = session.world.stats.get_view(0)
-    return (view["world"] if student is None else view["peers"].get(student, {})).get(stat_name, [])

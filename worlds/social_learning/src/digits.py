@@ -27,10 +27,10 @@ def steps(part: str) -> int:
 def digits(part: str, rng: random.Random | None = None) -> list[Item]:
     """The pictures of a part, float32 (1, 8, 8) from 0 to 1, each with its class; mixed by ``rng``, else by class."""
     pictures, classes = load_digits(return_X_y=True)
-    found: list[list[Item]] = [[] for _ in range(CLASSES)]
-    for picture, number in zip(pictures, classes.tolist(), strict=True):
-        found[number].append((torch.tensor(picture / 16, dtype=torch.float32).reshape(1, 8, 8), number))
-    items = [item for one_class in found for item in one_class[slice(*PARTS[part])]]
+    images = torch.tensor(pictures / 16, dtype=torch.float32).reshape(-1, 1, 8, 8)
+    items: list[Item] = []
+    for number in range(CLASSES):
+        items += [(image, number) for image in images[classes == number][slice(*PARTS[part])]]
     if rng is not None:
         rng.shuffle(items)
     return items
