@@ -110,6 +110,7 @@ class Stats(Names, Plots):
         self.refused: list[tuple[str, str | None, str]] = []
         self.received = Received()
         self._reporter: Reporter | None = None
+        self._counted: dict[str, int] | None = None
         self._world_view = empty_view()
         self._trouble: str | None = None
         self._try_again_at = 0.0
@@ -203,11 +204,14 @@ class Stats(Names, Plots):
 
     def count_members(self, **counts: int) -> None:
         """Store those of the core counters that have changed (called by the world)."""
+        if counts == self._counted:
+            return
         assert self.link is not None
         try:
             for name, count in counts.items():
                 if self.get_last_value(name) != count:
                     self._store(self.known[name], "", count, self.link.clock.get_time_ms())
+            self._counted = counts
         except DatabaseError as error:
             self._in_trouble(error)
 
@@ -472,8 +476,8 @@ class Stats(Names, Plots):
         """What a member gets that asks for statistics; override it to say more or less.
 
         Args:
-            filters: arguments of :meth:`query_history`; without ``stat_names``, ``group_keys``, ``time_range`` and
-                ``value_range`` everything at hand is given. At most 5,000 points.
+            filters: arguments of :meth:`query_history`; ``limit`` is at most 5,000. Without any other: everything, the
+                core facts of the moment too.
             asker: its peer id.
 
         Raises:

@@ -18,7 +18,7 @@ class StatsActions(Messaging):
 
         Args:
             filters: what to ask for: ``stat_names``, ``group_keys``, ``time_range``, ``value_range``, ``limit``;
-                default: everything at hand.
+                default: everything.
 
         True when the world was asked. False when the agent is in no world. Sends one message to the world.
         """
