@@ -1,6 +1,6 @@
 """Handwritten digits of 8 x 8 points, which come with scikit-learn: nothing to download.
 
-Whoever has MNIST gives its pictures here instead, as float32 (count, 1, 28, 28), and a network that takes them.
+Whoever has MNIST gives its pictures here instead (with their ``SHAPE``, and larger ``PARTS``).
 """
 
 import random
@@ -9,6 +9,7 @@ import torch
 from sklearn.datasets import load_digits
 
 CLASSES = 10
+SHAPE = (1, 8, 8)
 BATCH = 32
 
 PARTS = {"teach_0": (0, 40), "teach_1": (40, 80), "unlabeled": (80, 120), "eval": (120, 140), "test": (140, None)}
@@ -25,9 +26,9 @@ def steps(part: str) -> int:
 
 
 def digits(part: str, rng: random.Random | None = None) -> list[Item]:
-    """The pictures of a part, float32 (1, 8, 8) from 0 to 1, each with its class; mixed by ``rng``, else by class."""
+    """The pictures of a part, float32 of ``SHAPE``, from 0 to 1, each with its class; mixed by ``rng``, else by class."""
     pictures, classes = load_digits(return_X_y=True)
-    images = torch.tensor(pictures / 16, dtype=torch.float32).reshape(-1, 1, 8, 8)
+    images = torch.tensor(pictures / 16, dtype=torch.float32).reshape(-1, *SHAPE)
     items: list[Item] = []
     for number in range(CLASSES):
         items += [(image, number) for image in images[classes == number][slice(*PARTS[part])]]

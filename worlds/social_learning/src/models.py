@@ -1,6 +1,6 @@
 """The network that every student has, and what one needs around it.
 
-Shapes: pictures (batch, 1, 8, 8), scores (batch, 10); the largest score is the answer.
+Shapes: pictures (batch, 1, height, width), scores (batch, 10); the largest score is the answer.
 """
 
 import torch
@@ -8,7 +8,7 @@ from torch import nn
 
 from unaiverse_lab import Agent, StreamType
 
-from .digits import CLASSES
+from .digits import CLASSES, SHAPE
 
 
 class DigitNet(nn.Module):
@@ -22,7 +22,7 @@ class DigitNet(nn.Module):
                 nn.Conv2d(1, 16, 3, padding=1),
                 nn.ReLU(),
                 nn.Flatten(),
-                nn.Linear(16 * 8 * 8, 32),
+                nn.Linear(16 * SHAPE[1] * SHAPE[2], 32),
                 nn.ReLU(),
                 nn.Linear(32, CLASSES),
             )
@@ -44,7 +44,7 @@ def learner(seed: int, rate: float) -> Agent:
     )
     return Agent(
         proc=net,
-        proc_inputs=[StreamType(data_type="tensor", tensor_shape=(None, 1, 8, 8), tensor_dtype=torch.float32)],
+        proc_inputs=[StreamType(data_type="tensor", tensor_shape=(None, *SHAPE), tensor_dtype=torch.float32)],
         proc_outputs=[classes],
         proc_opts={
             "optimizer": torch.optim.Adam(net.parameters(), lr=rate),

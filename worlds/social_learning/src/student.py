@@ -6,7 +6,7 @@ import torch
 
 from unaiverse_lab import Interaction, Stream, action
 
-from .digits import BATCH, digits
+from .digits import BATCH, SHAPE, digits
 from .member import Member
 
 
@@ -24,7 +24,7 @@ class WAgent(Member):
         super().accept_new_role(role)
         if not self.shares or self.find_streams("best_student_stream"):
             return
-        images = Stream(data_type="tensor", tensor_shape=(None, 1, 8, 8), tensor_dtype=torch.float32)
+        images = Stream(data_type="tensor", tensor_shape=(None, *SHAPE), tensor_dtype=torch.float32)
         labels = Stream(data_type="tensor", tensor_shape=(None,), tensor_dtype=torch.int64)
         self.add_stream(Stream.create(images, name="images", group="best_student_stream", pubsub=True))
         self.add_stream(Stream.create(labels, name="labels", group="best_student_stream", pubsub=True))

@@ -3,7 +3,7 @@
 from unaiverse_lab import Interaction, Stream, action
 from unaiverse_lab.data.library import Dataset
 
-from .digits import BATCH, digits, steps
+from .digits import BATCH, SHAPE, digits, steps
 from .member import Member
 
 
@@ -22,7 +22,7 @@ class WAgent(Member):
             return
         for group in ("teach_0", "teach_1", "eval", "unlabeled"):
             items = digits(group, self.rng)
-            images = Dataset(items, shape=(None, 1, 8, 8), index=0, batch_size=BATCH)
+            images = Dataset(items, shape=(None, *SHAPE), index=0, batch_size=BATCH)
             self.add_stream(Stream.create(images, name="images", group=group))
             if group != "unlabeled":
                 labels = Dataset(items, shape=(None,), index=1, batch_size=BATCH)
@@ -79,7 +79,8 @@ class WAgent(Member):
         """Show unlabeled digits to the best student; what it says of them goes to the others, as their lesson.
 
         Two requests make one round. The others are asked for ``learn_from_student``; the best one is asked for
-        ``teach``, and told the uuid of the first request, for which it shall publish pictures and answers.
+        ``teach``, and told the uuid of the first request, for which it shall publish pictures and answers. Both wait
+        until all have subscribed: before that, the others do not know the stream (``held``: not yet, rather than no).
         """
         best, others = self.best_student(), self.other_students()
         listening = await self.all_sent_completed("subscribe")
