@@ -7,6 +7,7 @@ the check did not end as hoped, 2 wrong input, 130 stopped with Ctrl+C.
 from __future__ import annotations
 
 import io
+import os
 import sys
 
 import typer
@@ -25,7 +26,12 @@ for command in (run.run, lint.lint, doctor.worlds, doctor.doctor, demo.demo):
 
 
 def main() -> None:
-    """Run the command line."""
+    """Run the command line.
+
+    Threads of torch that wait for each other sleep, unless ``OMP_WAIT_POLICY`` is set: networks as small as those of
+    the gallery would spend most of their time waiting, and take the processor away from everybody else meanwhile.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
