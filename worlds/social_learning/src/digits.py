@@ -26,7 +26,7 @@ def steps(part: str) -> int:
 
 
 def digits(part: str, rng: random.Random | None = None) -> list[Item]:
-    """The pictures of a part, float32 of ``SHAPE``, from 0 to 1, each with its class; mixed by ``rng``, else by class."""
+    """The pictures of a part, float32 of ``SHAPE``, 0 to 1, each with its class; mixed by ``rng``, else by class."""
     pictures, classes = load_digits(return_X_y=True)
     images = torch.tensor(pictures / 16, dtype=torch.float32).reshape(-1, *SHAPE)
     items: list[Item] = []
