@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from unaiverse_lab.runtime.session import Session, Until
 
 
+SAVE_EVERY = 10.0
 MOST_EXPLAINED = 3
 """Of how many agents it is explained why they did not get where ``--until`` wants them."""
 
@@ -33,8 +34,16 @@ def run(
         str | None,
         typer.Option(help="Stop at STATE (some agent is in it), NAME:STATE or ROLE:STATE (all of that role are)."),
     ] = None,
+    max_time: Annotated[
+        float | None, typer.Option(min=0, help="Run at most so many seconds of the world's clock.")
+    ] = None,
     seed: Annotated[str, typer.Option(help="Seed of every random source.")] = "0",
     trace: Annotated[Path | None, typer.Option(help="Write every record to this JSON Lines file.")] = None,
+    checkpoints: Annotated[Path | None, typer.Option(help="Keep checkpoints, trace and scores in this folder.")] = None,
+    save_every: Annotated[
+        float | None, typer.Option(help="Seconds of the world's clock between checkpoints (default: its own, else 10).")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the newest whole checkpoint.")] = False,
     dashboard: Annotated[
         Path | None, typer.Option(help="Write the dashboard at the end of the run to this HTML page.")
     ] = None,
@@ -49,8 +58,9 @@ def run(
 
     When --until is not reached, what those wait for who are not there is explained, as --why NAME does for anybody.
     Without --ticks and --until it runs until nothing can happen any more, or Ctrl+C; if the world's folder says what
-    has to come out of such a run (acceptance.py), that is checked. The last line is the digest of the run: equal for
-    equal runs.
+    has to come out of such a run (acceptance.py), that is checked. With --checkpoints, the first Ctrl+C ends the run
+    after the tick and saves it, a second one ends it at once; --resume takes up what was saved. The last line is the
+    digest of the run: equal for equal runs.
     """
     from unaiverse_lab.runtime.launch import load
     from unaiverse_lab.runtime.trace import Trace
@@ -61,15 +71,22 @@ def run(
         records = Trace()
         with blamed(root):
             session = load(root, _number(seed), strict, trace=records)
-            acceptance = acceptance_of(root) if until is None and ticks is None else None
+            whole = until is None and ticks is None and max_time is None
+            acceptance = acceptance_of(root) if whole else None
         if trace is not None:
             records.write_to(trace)
+        if checkpoints is not None:
+            _keep_checkpoints(session, checkpoints, save_every, resume)
+        elif resume or save_every is not None:
+            raise typer.BadParameter("--resume and --save-every need --checkpoints FOLDER")
         asked = [session.node(name).name for name in why or ()]
         if dashboard is not None:
             _check_page(dashboard)
         try:
             end = until if acceptance is None else getattr(acceptance, "UNTIL", None)
-            reason = _run(session, end, ticks, _Printer(session, every))
+            reason = _run(session, end, ticks, max_time, _Printer(session, every))
+            if checkpoints is not None:
+                _save(session)
             passed = True
             if acceptance is not None and reason != "interrupted":
                 with blamed(root):
@@ -80,11 +97,12 @@ def run(
                     page = _page(session)
                 dashboard.write_text(page, encoding="utf-8")
         finally:
-            records.close()
+            session.close()
     if reason == "interrupted":
         typer.secho(f"stopped by Ctrl+C at tick {session.tick} ({session.now:g} s)", err=True)
     elif until is not None and reason != "until":
-        cause = "nothing can happen any more" if reason == "quiet" else f"{ticks} ticks are over"
+        limit = f"{ticks} ticks are" if max_time is None else f"{max_time:g} s are"
+        cause = "nothing can happen any more" if reason == "quiet" else f"{limit} over"
         typer.secho(f"{until} was not reached: {cause} (tick {session.tick})", fg="red", err=True)
         asked += [name for name in _not_there(session, until) if name not in asked]
     if asked:
@@ -116,6 +134,29 @@ def acceptance_of(root: Path) -> ModuleType | None:
             with isolated_imports(root):
                 return importlib.import_module(name)
     return None
+
+
+def _keep_checkpoints(session: Session, folder: Path, every: float | None, resume: bool) -> None:
+    kept = session.keep_checkpoints(folder, every)
+    if every is None and kept.every <= 0:
+        kept.every = SAVE_EVERY
+    found = session.resume() if resume else None
+    if found is not None:
+        for problem in found.skipped:
+            typer.secho(f"passed over: {problem}", fg="yellow", err=True)
+        typer.secho(f"resumed generation {found.generation} at tick {found.tick} ({session.now:g} s)", err=True)
+    elif resume:
+        typer.secho(f"starting fresh: there is no checkpoint in {folder}", err=True)
+
+
+def _save(session: Session) -> None:
+    """The last checkpoint of a run; what is halfway then is left to the one before."""
+    from unaiverse_lab.runtime.freezing import CannotFreeze
+
+    try:
+        session.checkpoint()
+    except CannotFreeze as problem:
+        typer.secho(f"the end of this run is not saved: {problem}", fg="yellow", err=True)
 
 
 def _accepted(session: Session, acceptance: ModuleType) -> bool:
@@ -178,7 +219,9 @@ class _Stopped(Exception):
     """Ends a run between two ticks."""
 
 
-def _run(session: Session, until: Until | None, ticks: int | None, printer: Callable[[], None]) -> str:
+def _run(
+    session: Session, until: Until | None, ticks: int | None, max_time: float | None, printer: Callable[[], None]
+) -> str:
     """Run, printing after each tick. The first Ctrl+C ends the run after the tick, a second one at once."""
     asked_to_stop = False
 
@@ -195,7 +238,7 @@ def _run(session: Session, until: Until | None, ticks: int | None, printer: Call
     before = signal.signal(signal.SIGINT, interrupt)
     try:
         with _progress(session, ticks):
-            reason = session.run(until, ticks, on_tick=after_tick).reason
+            reason = session.run(until, ticks, max_time, after_tick).reason
     except (_Stopped, KeyboardInterrupt):
         reason = "interrupted"
     finally:

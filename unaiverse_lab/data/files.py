@@ -9,7 +9,7 @@ from typing import Any
 class KeptFile:
     """A small file that goes back in time along with whoever holds this object in an attribute.
 
-    Snapshots and checkpoints note what is in it (or that it is not there), and going back puts that into the file again.
+    Snapshots and checkpoints note what is in it (or that it is not there), and going back puts that into it again.
 
     Args:
         path: the file; its folder is made when something is put back.

@@ -22,7 +22,7 @@ import msgspec
 
 from unaiverse_lab.core.errors import did_you_mean
 from unaiverse_lab.runtime.filing import CheckpointError, Reader, Writer
-from unaiverse_lab.runtime.freezing import CannotFreeze, freeze
+from unaiverse_lab.runtime.freezing import CannotFreeze, Frozen, freeze
 from unaiverse_lab.runtime.snapshot import OUTSIDE
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ class Checkpoints:
         self.keep = max(1, keep)
         self.problem: str | None = None
         self._last: float | None = None
-        self._known: list[Any] | None = None
+        self._fresh: Frozen | None = None
         self._ready = False
 
     # ------------------------------------------------------------------ writing
@@ -114,7 +114,7 @@ class Checkpoints:
             return
         self._ready = True
         if self._session.tick < 0:
-            self._known = [entry.live for entry in self._freeze().entries]
+            self._fresh = self._freeze()
         if self.generations():
             self._move_aside()
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -124,7 +124,7 @@ class Checkpoints:
         if database.path is None:
             database.move_to(self.folder / DATABASE)
 
-    def _freeze(self) -> Any:
+    def _freeze(self) -> Frozen:
         return freeze([self._session], OUTSIDE, whole=True)
 
     def _move_aside(self) -> None:
@@ -152,7 +152,7 @@ class Checkpoints:
         """
         session = self._session
         frozen = self._freeze()
-        writer = Writer(None if self._known is None else {id(one) for one in self._known})
+        writer = Writer(self._fresh)
         files = {STATE: writer.write(frozen), BLOBS: writer.blobs}
         number = 1 + max((_number(path) for path in self.generations()), default=0)
         target = self.folder / f"{PREFIX}{number:06}"
@@ -177,7 +177,7 @@ class Checkpoints:
         for name, content in files.items():
             (fresh / name).write_bytes(content)
         manifest = Manifest(
-            FORMAT, number, session.tick, session.now, session.synchronizer.world_name, mark.count,
+            FORMAT, number, session.tick, session.now, session.synchronizer.world_name, mark.records,
             mark.digest.hexdigest(), (place, position), database.mark,
             {path.name: _sha256(path) for path in sorted(fresh.iterdir())},
         )  # fmt: skip
@@ -206,7 +206,7 @@ class Checkpoints:
         """
         if self._session.tick >= 0:
             raise CheckpointError("this session has run already: resume in one that was just built")
-        self._known = [entry.live for entry in self._freeze().entries]
+        self._fresh = self._freeze()
         skipped: list[str] = []
         for path in reversed(self.generations()):
             try:
@@ -252,7 +252,7 @@ class Checkpoints:
         world, database = session.world, session.world.ledger.database
         classes = [*world.role_classes.values(), type(world), *(type(node.hosted) for node in session.nodes.values())]
         content = (path / STATE).read_bytes(), (path / BLOBS).read_bytes()
-        frozen = Reader(*content, self._freeze(), classes).frozen()
+        frozen = Reader(*content, self._fresh or self._freeze(), classes).frozen()
         if (path / DATABASE).is_file():
             database.load(path / DATABASE)
         elif database.path is None:

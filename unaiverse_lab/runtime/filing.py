@@ -82,12 +82,12 @@ class Writer:
     """Turns a frozen graph into JSON values, and collects the bytes they refer to.
 
     Args:
-        known: ids of the objects that a session built anew has too; None: not known. Only these may hold what cannot
-            be written.
+        fresh: the session when it was just built, frozen; None: not known. Only what it has too may be something that
+            cannot be written.
     """
 
-    def __init__(self, known: set[int] | None = None) -> None:
-        self._known = known
+    def __init__(self, fresh: Frozen | None = None) -> None:
+        self._known = None if fresh is None else {id(thing) for thing in fresh.things()}
         self._blobs: list[bytes] = []
         self._length = 0
 
@@ -153,13 +153,13 @@ class Writer:
         cls = type(entry.live)
         name = name_of(cls)
         if name is None:
-            self._must_be_known(entry, f"an instance of {cls.__module__}.{cls.__qualname__}")
+            self._must_be_known(entry.live, entry, f"an instance of {cls.__module__}.{cls.__qualname__}")
         return name or f"{cls.__module__}:{cls.__qualname__}"
 
-    def _must_be_known(self, entry: Entry | None, what: str, label: str = "") -> None:
-        if entry is not None and self._known is not None and id(entry.live) not in self._known:
+    def _must_be_known(self, thing: Any, entry: Entry | None, what: str, label: str = "") -> None:
+        if self._known is not None and id(thing) not in self._known:
             raise CheckpointError(
-                f"{entry.path()}{label} is {what}, which no checkpoint can hold: keep plain data there, or objects of "
+                f"{entry.path() if entry is not None else ''}{label} is {what}, which no checkpoint can hold: keep plain data there, or objects of "
                 "classes and functions defined at the top of a module of the world"
             )
 
@@ -178,16 +178,15 @@ class Writer:
         if kind is float:
             return value if math.isfinite(value) else {"f": repr(value)}
         if kind is Group or isinstance(value, tuple | frozenset):
-            cls, parts = (value.cls, value.parts) if kind is Group else (kind, value)
-            name = {tuple: "", frozenset: "frozenset"}.get(cls)
-            if name is None:
-                name = name_of(cls) or ""
+            cls: type = value.cls if kind is Group else kind
+            parts = value.parts if kind is Group else value
+            name = "" if cls is tuple else "frozenset" if cls is frozenset else name_of(cls) or ""
             encoded = [self._value(part, entry, label) for part in parts]
             return {"t": [name, sorted(encoded, key=repr) if name == "frozenset" else encoded]}
         special = self._special(value)
         if special is not None:
             return special
-        self._must_be_known(entry, f"{kind.__name__} {value!r:.60}", label)
+        self._must_be_known(value, entry, f"{kind.__name__} {value!r:.60}", label)
         return {"k": f"{kind.__name__} {value!r:.60}"}
 
     def _special(self, value: Any) -> Any:
@@ -284,7 +283,7 @@ class Reader:
             wanted = (self._names.find(entry[1], cls) or self._names.find(entry[1])) if twin.kind == OBJECT else None
             return isinstance(wanted, type) and issubclass(wanted, cls) and cls not in LIBRARY.values()
         if twin.kind == ARRAY:
-            return entry[1] == twin.live.dtype.str and entry[2] == list(twin.live.shape)
+            return bool(entry[1] == twin.live.dtype.str and entry[2] == list(twin.live.shape))
         return twin.kind != METHOD
 
     def _pairs(self, number: int) -> Iterator[tuple[Any, Any]]:
@@ -331,7 +330,16 @@ class Reader:
                 self._live[number] = self._new(number, entry)
         for number, entry in enumerate(self._entries):
             if entry[0] == METHOD:
-                self._live[number] = getattr(self._read(entry[1], MISSING), entry[2])
+                self._live[number] = self._method(number, entry[1], entry[2])
+
+    def _method(self, number: int, owner: Any, name: str) -> Any:
+        bound = self._read(owner, MISSING, number)
+        written = self._entries[owner["r"]] if isinstance(owner, dict) and "r" in owner else [None]
+        cls = self._class(owner["r"], str(written[1])) if written[0] == OBJECT else type(bound)
+        found = getattr(cls, name, None)
+        if not isinstance(found, types.FunctionType):
+            raise CheckpointError(f"{self._place(number)} is the method {name!r} of a {cls.__name__}, which has none")
+        return types.MethodType(found, bound)
 
     def _new(self, number: int, entry: list[Any]) -> Any:
         kind = entry[0]

@@ -37,7 +37,7 @@ ATOM, TUPLE, REFUSED = "atom", "tuple", "refused"
 LIST, DICT, SET, DEQUE, OBJECT, STATEFUL, STRUCT = "list", "dict", "set", "deque", "object", "stateful", "struct"
 RANDOM, METHOD, TENSOR, ARRAY, DICE, CELL = "random", "method", "tensor", "array", "dice", "cell"
 
-PLAIN = (type(None), bool, int, float, complex, str, bytes)
+PLAIN: tuple[type, ...] = (type(None), bool, int, float, complex, str, bytes)
 UNCHANGING = (
     *PLAIN, type, range, slice, date, timedelta, tzinfo, Decimal, Fraction, PurePath, enum.Enum,
     types.FunctionType, types.BuiltinFunctionType, types.MethodDescriptorType, types.WrapperDescriptorType,
@@ -49,6 +49,7 @@ CONTAINERS: dict[type, str] = {
     list: LIST, dict: DICT, set: SET, deque: DEQUE, tuple: TUPLE, random.Random: RANDOM, types.MethodType: METHOD,
     types.CellType: CELL,
 }  # fmt: skip
+OBJECT_STATE = getattr(object, "__getstate__")  # noqa: B009
 UNDER_WAY = (types.GeneratorType, types.CoroutineType, types.AsyncGeneratorType)
 
 
@@ -114,6 +115,20 @@ class Frozen:
     def __init__(self, entries: list[Entry], roots: list[Any]) -> None:
         self.entries = entries
         self.roots = roots
+
+    def things(self) -> Iterator[Any]:
+        """The objects, and the values in them that have no contents of their own."""
+        for entry in self.entries:
+            yield entry.live
+            waiting = [entry.state, entry.content]
+            while waiting:
+                value = waiting.pop()
+                if type(value) is Group:
+                    waiting += value.parts
+                elif isinstance(value, list | tuple):
+                    waiting += value
+                elif type(value) is not Entry:
+                    yield value
 
     def thaw(self) -> None:
         """Write the contents back into the objects. It can be done any number of times."""
@@ -194,12 +209,12 @@ class _Freezer:
             return ATOM
         if isinstance(value, tuple | frozenset):
             return TUPLE
-        foreign = _kind_of_foreign(value, self._whole)
+        foreign = _kind_of_foreign(value)
         if foreign is not None:
             return foreign
         if isinstance(value, msgspec.Struct):
             return STRUCT
-        if cls.__getstate__ is not object.__getstate__:  # type: ignore[attr-defined]
+        if getattr(cls, "__getstate__") is not OBJECT_STATE:  # noqa: B009 (mypy takes it for the instance's)
             return STATEFUL if hasattr(cls, "__setstate__") else OBJECT
         if isinstance(value, dict | list | set | deque):
             return OBJECT
@@ -266,7 +281,7 @@ class _Freezer:
             entry.content = note(value.args, entry, ".args")
 
 
-def _kind_of_foreign(value: Any, whole: bool) -> str | None:
+def _kind_of_foreign(value: Any) -> str | None:
     """Kinds of the libraries that worlds may use, none of which is imported for it."""
     torch, numpy, image = (sys.modules.get(name) for name in ("torch", "numpy", "PIL.Image"))
     if torch is not None:

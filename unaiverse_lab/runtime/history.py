@@ -88,6 +88,7 @@ class History:
         if not position:
             crowd = self._at_most is not None and len(session.nodes) > self._at_most
             hint = ": so many nodes have none unless it is asked for, Session(..., history=True)" if crowd else ""
+            hint = hint or "".join(f": {why}" for _, why in self._broken[:1])
             raise WorldError(f"the history does not reach back to tick {tick}{hint}")
         snapshot = self._snapshots[position - 1]
         for broken, why in self._broken:
@@ -96,7 +97,7 @@ class History:
                     f"there is no way back to tick {tick}: the world was touched after tick {broken}, "
                     f"when no snapshot could be taken ({why})"
                 )
-        expected = session.trace.since(snapshot.mark.count)
+        expected = session.trace.since(snapshot.mark.records)
         try:
             snapshot.restore()
         except IndexError as error:
@@ -106,7 +107,7 @@ class History:
             session.synchronizer.run_until(last_tick=tick)
         finally:
             self._replaying = False
-        self._compare(expected, session.trace.since(snapshot.mark.count))
+        self._compare(expected, session.trace.since(snapshot.mark.records))
 
     def _compare(self, before: list[Record], now: list[Record]) -> None:
         for was, became in zip(before, now, strict=False):

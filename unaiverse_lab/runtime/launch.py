@@ -49,20 +49,47 @@ def load(
     strict: bool = False,
     agenda: bool = True,
     trace: Trace | None = None,
+    history: bool | None = None,
 ) -> Session:
     """A session with the world and all the nodes of a world folder (a path, or the name of a gallery world).
 
     Raises:
         WorldError, BehaviorError: the folder or its behaviors are wrong.
     """
-    session = Session(None, seed, strict=strict, agenda=agenda, trace=trace)
+    session = Session(None, seed, strict=strict, agenda=agenda, trace=trace, history=history)
     for node in gather(folder):
         session.add(node)
     return session
 
 
-def run_synch(folder: str | Path, seed: int | str = 0, max_cycles: int | None = None) -> Session:
-    """Load a world folder and run it synchronized, as the course's script of that name does."""
+def run_synch(
+    folder: str | Path,
+    seed: int | str = 0,
+    max_cycles: int | None = None,
+    max_time: float | None = None,
+    checkpoints: str | Path | None = None,
+    resume_from_checkpoint: bool = False,
+) -> Session:
+    """Load a world folder and run it synchronized, as the course's script of that name does.
+
+    Args:
+        folder: a path, or the name of a gallery world.
+        seed: seed of every random source.
+        max_cycles, max_time: at most so many ticks, and seconds of the session's clock.
+        checkpoints: a folder for checkpoints, written as often as the nodes wish (``save_checkpoint_every``) and at the
+            end.
+        resume_from_checkpoint: go on from the newest whole one, if there is one.
+
+    Raises:
+        WorldError, BehaviorError: the folder or its behaviors are wrong.
+        CheckpointError: what is in ``checkpoints`` cannot be read, or does not fit.
+    """
     session = load(folder, seed)
-    session.run(max_cycles=max_cycles)
+    if checkpoints is not None:
+        session.keep_checkpoints(checkpoints)
+        if resume_from_checkpoint:
+            session.resume()
+    session.run(max_cycles=max_cycles, max_time=max_time)
+    if checkpoints is not None:
+        session.checkpoint()
     return session

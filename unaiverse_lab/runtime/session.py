@@ -22,7 +22,10 @@ Until = str | Callable[["Session"], bool]
 
 
 class RunResult(NamedTuple):
-    """How a run ended: ``reason`` is ``"until"``, ``"max_cycles"`` (or ``max_time``), or ``"quiet"``; ``ticks``: how far it went."""
+    """How a run ended.
+
+    ``reason`` is ``"until"``, ``"max_cycles"`` (also for ``max_time``) or ``"quiet"``; ``ticks``: how far it went.
+    """
 
     reason: str
     ticks: int
@@ -278,7 +281,7 @@ class Session:
         return self._checkpoints(folder).save()
 
     def resume(self, folder: str | Path | None = None) -> Resumed | None:
-        """Take up the newest whole checkpoint, in a session that was just built in the same way as the one that wrote it.
+        """Take up the newest whole checkpoint, in a session just built in the same way as the one that wrote it.
 
         Args:
             folder: default: that of :meth:`keep_checkpoints`.

@@ -20,7 +20,7 @@ _decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(AnyRecord)
 class TraceMark(NamedTuple):
     """A moment of a trace: how many records there were, their digest so far, and how long its file was."""
 
-    count: int
+    records: int
     digest: Any
     position: int
 
@@ -116,10 +116,10 @@ class Trace:
         Raises:
             IndexError: the records up to it are not all in memory any more.
         """
-        if mark.count < self._gone:
-            raise IndexError(f"record {mark.count} is gone: the trace keeps the last {self.capacity}")
-        del self._records[mark.count - self._gone :]
-        self._digested, self._hash = mark.count, mark.digest.copy()
+        if mark.records < self._gone:
+            raise IndexError(f"record {mark.records} is gone: the trace keeps the last {self.capacity}")
+        del self._records[mark.records - self._gone :]
+        self._digested, self._hash = mark.records, mark.digest.copy()
         if self._file is not None:
             self._file.seek(mark.position)
             self._file.truncate()
