@@ -58,9 +58,7 @@ class WStats(Stats):
 
         names = ["overall_best_student", "overall_best_student_role", "overall_best_exam_err"]
         panel = UIPlot(title="Best student so far")
-        panel.add_table(
-            ["", ""], [["name", "role", "error"], [self._get_last_val_from_view(view, name) for name in names]]
-        )
+        panel.add_table(None, [["name", "role", "error"], [self._get_last_val_from_view(view, name) for name in names]])
         dash.add_panel(panel, "left_bot")
 
         panel = UIPlot(title="Error in the exams")
