@@ -158,9 +158,10 @@ class Writer:
 
     def _must_be_known(self, thing: Any, entry: Entry | None, what: str, label: str = "") -> None:
         if self._known is not None and id(thing) not in self._known:
+            place = entry.path() if entry is not None else ""
             raise CheckpointError(
-                f"{entry.path() if entry is not None else ''}{label} is {what}, which no checkpoint can hold: keep plain data there, or objects of "
-                "classes and functions defined at the top of a module of the world"
+                f"{place}{label} is {what}, which no checkpoint can hold: keep plain data there, or objects of classes "
+                "and functions defined at the top of a module of the world"
             )
 
     def _blob(self, content: bytes) -> list[int]:
