@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from unaiverse_lab.runtime.session import Session, Until
 
 
+STOPPED = ("interrupted", "aborted")
 SAVE_EVERY = 10.0
 MOST_EXPLAINED = 3
 """Of how many agents it is explained why they did not get where ``--until`` wants them."""
@@ -85,10 +86,10 @@ def run(
         try:
             end = until if acceptance is None else getattr(acceptance, "UNTIL", None)
             reason = _run(session, end, ticks, max_time, _Printer(session, every))
-            if checkpoints is not None:
+            if checkpoints is not None and reason != "aborted":
                 _save(session)
             passed = True
-            if acceptance is not None and reason != "interrupted":
+            if acceptance is not None and reason not in STOPPED:
                 with blamed(root):
                     passed = _accepted(session, acceptance)
             digest = records.digest()
@@ -98,7 +99,7 @@ def run(
                 dashboard.write_text(page, encoding="utf-8")
         finally:
             session.close()
-    if reason == "interrupted":
+    if reason in STOPPED:
         typer.secho(f"stopped by Ctrl+C at tick {session.tick} ({session.now:g} s)", err=True)
     elif until is not None and reason != "until":
         limit = f"{ticks} ticks are" if max_time is None else f"{max_time:g} s are"
@@ -108,7 +109,7 @@ def run(
     if asked:
         typer.echo(plain(_explanations(session, asked)))
     typer.echo(f"digest: {digest}")
-    if reason == "interrupted":
+    if reason in STOPPED:
         raise typer.Exit(INTERRUPTED)
     if not passed or (until is not None and reason != "until"):
         raise typer.Exit(FAILED)
@@ -222,27 +223,35 @@ class _Stopped(Exception):
 def _run(
     session: Session, until: Until | None, ticks: int | None, max_time: float | None, printer: Callable[[], None]
 ) -> str:
-    """Run, printing after each tick. The first Ctrl+C ends the run after the tick, a second one at once."""
+    """Run, printing after each tick. The first Ctrl+C (or SIGTERM) ends the run after the tick, a second one at once.
+
+    Returns:
+        How the run ended; ``"interrupted"`` after a tick, ``"aborted"`` within one.
+    """
     asked_to_stop = False
 
     def interrupt(signum: int, frame: Any) -> None:
         nonlocal asked_to_stop
+        if asked_to_stop:
+            raise KeyboardInterrupt
         asked_to_stop = True
-        signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def after_tick(session: Session) -> None:
         printer()
         if asked_to_stop:
             raise _Stopped
 
-    before = signal.signal(signal.SIGINT, interrupt)
+    before = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         with _progress(session, ticks):
             reason = session.run(until, ticks, max_time, after_tick).reason
-    except (_Stopped, KeyboardInterrupt):
+    except _Stopped:
         reason = "interrupted"
+    except KeyboardInterrupt:
+        reason = "aborted"
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
     printer()
     return reason
 
