@@ -13,7 +13,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help setup demo test lint format lab bench dist clean distclean
+.PHONY: help setup demo test lint format lab bench chromium dist clean distclean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -24,7 +24,7 @@ setup: $(VENV)/.stamp-setup ## install everything, torch included, into .venv
 demo: $(VENV)/.stamp-demo ## run a tutorial from end to end and print its transition trace
 	@$(BIN)/unaiverse-lab demo $(ARGS)
 
-test: lint ## lint, then run the tests
+test: lint $(if $(CI),chromium) ## lint, then run the tests
 	@echo "== pytest"
 	@$(PY) -m pytest $(ARGS)
 
@@ -46,6 +46,23 @@ lab: $(VENV)/.stamp-lab ## open the tutorials in JupyterLab
 
 bench: $(VENV)/.stamp-bench ## run the benchmarks
 	@$(PY) -m benchmarks $(ARGS)
+
+# Where there is no apt, nothing is done and nothing fails here: the tests say what is missing.
+chromium: ## install Chromium, which the browser tests drive, through apt if there is none
+	@for browser in "$$UNAIVERSE_LAB_BROWSER" chromium chromium-browser google-chrome-stable google-chrome; do \
+		if [ -n "$$browser" ] && command -v "$$browser" >/dev/null; then exit 0; fi; \
+	done; \
+	if ! command -v apt-get >/dev/null; then \
+		echo "make: no Chromium, and no apt to install it with: install it, or name one in UNAIVERSE_LAB_BROWSER" >&2; \
+		exit 0; \
+	fi; \
+	root=; if [ "$$(id -u)" != 0 ]; then root=sudo; fi; \
+	if [ -n "$$root" ] && ! command -v sudo >/dev/null; then \
+		echo "make: no Chromium, and no right to install it: as root, apt-get install chromium" >&2; exit 0; \
+	fi; \
+	echo "== installing chromium through apt"; \
+	$$root apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$root apt-get install -y -qq chromium >/dev/null || \
+		echo "make: apt could not install chromium: install it, or name one in UNAIVERSE_LAB_BROWSER" >&2
 
 dist: $(VENV)/.stamp-test ## build sdist and wheel into dist/
 	@rm -rf dist
@@ -86,5 +103,5 @@ comma := ,
 $(eval $(call environment,demo,notebook))
 $(eval $(call environment,lab,lab,demo))
 $(eval $(call environment,bench,bench))
-$(eval $(call environment,test,notebook$(comma)live$(comma)learn$(comma)dev,demo))
+$(eval $(call environment,test,lab$(comma)live$(comma)learn$(comma)dev,demo))
 $(eval $(call environment,setup,all$(comma)dev$(comma)bench,demo lab bench test))
