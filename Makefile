@@ -26,7 +26,7 @@ demo: $(VENV)/.stamp-demo ## run a tutorial from end to end and print its transi
 
 test: lint $(if $(CI),chromium) ## lint, then run the tests
 	@echo "== pytest"
-	@$(PY) -m pytest $(ARGS)
+	@$(PY) -m pytest -n auto --dist loadfile $(ARGS)
 
 lint: $(VENV)/.stamp-test ## style, types and import floors
 	@echo "== ruff"

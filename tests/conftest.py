@@ -8,6 +8,9 @@ from typing import Any
 
 import pytest
 
+# Several tests run at once, each on networks too small for more threads to help.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 STRICT = os.environ.get("CI", "").lower() in ("1", "true", "yes")
 
 
