@@ -68,3 +68,15 @@ def test_a_role_without_class_is_named(room: Path) -> None:
     (room / "src" / "user.py").write_text("class Nothing: ...\n")
     with pytest.raises((WorldError, ImportError), match="WAgent"):
         lab.load(room)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "engage_by_role", "listening_to_teacher", "service_provider", "service_requester", "teach-eval-playlist",
+        "teach-playlist_eval-playlist", "teach-playlist_eval-recorded1",
+    ],
+)  # fmt: skip
+def test_the_reusable_pieces_of_behavior_are_machines(name: str) -> None:
+    machine = lab.HybridStateMachine(lab.Agent(), strict=True).load(template(name))
+    assert len(machine.states) > 2 and machine.initial_state in machine.states
