@@ -5,6 +5,7 @@ from __future__ import annotations
 import json as _json
 from base64 import b64encode
 from collections.abc import Mapping
+from functools import lru_cache
 from hashlib import sha256
 from html import escape
 from importlib.util import find_spec
@@ -26,6 +27,23 @@ _DRAW = (
     "figure.layout.autosize=true;"
     "Plotly.newPlot(box,figure.data,figure.layout,{responsive:true,displaylogo:false});})();"
 )
+
+
+class Page(str):
+    """A web page that shows a figure.
+
+    Attributes:
+        figure: the figure, for those who draw it by themselves.
+    """
+
+    __slots__ = ("figure",)
+
+    figure: dict[str, Any]
+
+    def __new__(cls, figure: dict[str, Any], html: str) -> Page:
+        page = super().__new__(cls, html)
+        page.figure = figure
+        return page
 
 
 def render_plotly_html(
@@ -52,8 +70,7 @@ def render_plotly_html(
     # Only these very scripts run, and nothing is fetched: a second line of defence behind the escaping.
     # plotly compiles the code of its large charts at run time, hence 'unsafe-eval'.
     if include_plotlyjs is True:
-        library = plotly_js().replace("</script", "<\\/script").replace("<!--", "<\\!--")
-        script, allowed = f"<script>{library}</script>", _source(library)
+        script, allowed = _script(plotly_js())
     else:
         script, allowed = f'<script src="{escape(include_plotlyjs, quote=True)}"></script>', "'self' file: http: https:"
     policy = (
@@ -63,13 +80,14 @@ def render_plotly_html(
     wide = any(key.startswith("xaxis") and key not in ("xaxis", "xaxis1") for key in figure["layout"])
     style = _STYLE + (f"main{{min-width:{_LEAST}px}}" if wide else "")
     paper = escape(str(figure["layout"].get("paper_bgcolor", "#ffffff")), quote=True)
-    return (
+    return Page(
+        figure,
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f'<title>{label}</title><style>{style}</style>{script}</head><body style="background:{paper}">'
         "<noscript>This page draws its charts with JavaScript, which is switched off here.</noscript>"
-        f"<main>{drawing}</main></body></html>\n"
+        f"<main>{drawing}</main></body></html>\n",
     )
 
 
@@ -88,6 +106,13 @@ def plotly_js() -> str:
         "a dashboard's page takes plotly.js from the package plotly, which is not installed. "
         "Install it with: pip install 'unaiverse-lab[notebook]'"
     )
+
+
+@lru_cache(maxsize=1)
+def _script(library: str) -> tuple[str, str]:
+    """A library as a script of a page, and by what the page allows it."""
+    library = library.replace("</script", "<\\/script").replace("<!--", "<\\!--")
+    return f"<script>{library}</script>", _source(library)
 
 
 def _figure(json: Mapping[str, Any] | str) -> dict[str, Any]:

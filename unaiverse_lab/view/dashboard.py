@@ -37,6 +37,7 @@ from unaiverse_lab.stats.figures import (
 )
 from unaiverse_lab.stats.plots import CORE_NAMES, NOTHING, Member, draw_network
 from unaiverse_lab.view._drawing import wrapped
+from unaiverse_lab.view._past import Growing
 
 MOST_ROWS = 200
 """How many rows a table has at most."""
@@ -159,12 +160,46 @@ def core_dash(
     Raises:
         LabError: there is no such theme.
     """
-    story = _Story()
-    for record in records:
-        if upto_tick is None or record.tick <= upto_tick:
-            story.take(record)
-    when = "not started yet" if story.tick < 0 else f"tick {story.tick}, {story.now:g} s"
-    return _grid(story, title or f"{story.world}: {when}", theme)
+    overview = Overview()
+    overview.add(record for record in records if upto_tick is None or record.tick <= upto_tick)
+    return overview.dash(title, theme)
+
+
+class Overview:
+    """The dashboard of a trace that grows: each record is read once."""
+
+    def __init__(self) -> None:
+        self._forget()
+
+    def _forget(self) -> None:
+        self._story = _Story()
+        self._count = 0
+        self._last: Record | None = None
+
+    def follow(self, trace: Growing) -> Overview:
+        """Take in what is new in a trace; one that went back, or is another one, is read from its beginning."""
+        try:
+            same = self._count <= len(trace) and (not self._count or trace[self._count - 1] is self._last)
+        except IndexError:
+            same = False
+        if not same:
+            self._forget()
+        fresh = trace.since(self._count)
+        self._count = len(trace)
+        self.add(fresh)
+        return self
+
+    def add(self, records: Iterable[Record]) -> None:
+        """Take in more records, in order."""
+        for record in records:
+            self._story.take(record)
+            self._last = record
+
+    def dash(self, title: str | None = None, theme: str | None = None) -> Dash:
+        """The panels; arguments and errors as in :func:`core_dash`."""
+        story = self._story
+        when = "not started yet" if story.tick < 0 else f"tick {story.tick}, {story.now:g} s"
+        return _grid(story, title or f"{story.world}: {when}", theme)
 
 
 _Row = tuple[int, int, list[tuple[UIPlot, float, float, float]]]
