@@ -401,3 +401,14 @@ def test_killed_at_fifty_moments_nothing_is_lost_or_doubled(tmp_path):
     assert [list(row) for row in ends.execute("SELECT * FROM badges ORDER BY seq")] == badges
     ends.close()
     assert len(set(ticks)) > 5, "they were killed at different moments"
+
+
+def test_the_worlds_node_says_where(tmp_path):
+    saved = tmp_path / "saved"
+    wish = f'node_name="ChatRoom", base_identity_dir={str(saved)!r}, save_checkpoint_every=2.0'
+    folder = copy_of("chat", tmp_path, ("run_w.py", 'node_name="ChatRoom"', wish))
+    first = run_synch(folder, max_time=5.0)
+    first.close()
+    assert len(generations(saved)) == 3
+    again = run_synch(folder, max_time=5.0, resume_from_checkpoint=True)
+    assert again.now == 10.0

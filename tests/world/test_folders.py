@@ -79,4 +79,4 @@ def test_a_role_without_class_is_named(room: Path) -> None:
 )  # fmt: skip
 def test_the_reusable_pieces_of_behavior_are_machines(name: str) -> None:
     machine = lab.HybridStateMachine(lab.Agent(), strict=True).load(template(name))
-    assert len(machine.states) > 2 and machine.initial_state in machine.states
+    assert len(machine.states) >= 2 and machine.initial_state in machine.states

@@ -77,7 +77,7 @@ def run_synch(
         seed: seed of every random source.
         max_cycles, max_time: at most so many ticks, and seconds of the session's clock.
         checkpoints: a folder for checkpoints, written as often as the nodes wish (``save_checkpoint_every``) and at the
-            end.
+            end; default: the ``base_identity_dir`` of the world's node, if it wishes for checkpoints.
         resume_from_checkpoint: go on from the newest whole one, if there is one.
 
     Raises:
@@ -85,6 +85,9 @@ def run_synch(
         CheckpointError: what is in ``checkpoints`` cannot be read, or does not fit.
     """
     session = load(folder, seed)
+    host = session.synchronizer.world_node
+    if checkpoints is None and host is not None and host.save_checkpoint_every > 0:
+        checkpoints = host.base_identity_dir
     if checkpoints is not None:
         session.keep_checkpoints(checkpoints)
         if resume_from_checkpoint:

@@ -105,9 +105,9 @@ class Node:
         world_masters_node_ids, world_masters_node_names: who may lead (worlds).
         certified: whether the profile carries the flag.
         run_hook: ``f(node)`` called at the end of each turn; its exceptions are recorded and contained.
-        base_identity_dir: the folder where checkpoints go; None: the usual one.
-        save_checkpoint_every: seconds between checkpoints; -1, the default: none are made.
-        send_stats_every: seconds between two reports of an agent's figures to its world. Default 30.
+        base_identity_dir: of the world's node: where :func:`~unaiverse_lab.run_synch` keeps checkpoints.
+        save_checkpoint_every: seconds between checkpoints, where they are kept; -1, the default: only at the end.
+        send_stats_every: kept for compatibility: what an agent measures is sent at the end of the turn.
         ignored: options of the peer that make no sense here; accepted with a warning.
 
     Raises:
