@@ -36,7 +36,7 @@ from unaiverse_lab.core.records import Dropped, Record
 from unaiverse_lab.core.roles import RoleTable
 from unaiverse_lab.runtime.observer import Observer
 from unaiverse_lab.runtime.trace import Trace
-from unaiverse_lab.runtime.transport import InProcessTransport, body_of
+from unaiverse_lab.runtime.transport import Transport, body_of
 from unaiverse_lab.stats.stats import Stats
 from unaiverse_lab.world import Gate, World
 
@@ -62,7 +62,7 @@ class Home(Protocol):
     seed: int | str
     clock: VirtualClock
     trace: Trace
-    transport: InProcessTransport
+    transport: Transport
     nodes: dict[str, Node]
     world_node: Node | None
 
@@ -81,6 +81,9 @@ class Home(Protocol):
 
     def peer_named(self, name: str) -> str | None:
         """Peer id of a node name."""
+
+    def identity_of(self, name: str) -> tuple[str, str] | None:
+        """Peer id and node id of a node name."""
 
 
 def peer_id_of(name: str) -> str:
@@ -262,8 +265,7 @@ class Node:
 
     def identity_of(self, name: str) -> tuple[str, str] | None:
         """Peer id and node id of the node of that name, as the session knows it."""
-        node = self.synchronizer.nodes.get(name) if self.synchronizer is not None else None
-        return None if node is None else (node.peer_id, node.node_id)
+        return self.synchronizer.identity_of(name) if self.synchronizer is not None else None
 
     # ------------------------------------------------------------------ life
 
@@ -344,6 +346,12 @@ class Node:
                 )
             )
         )
+
+    async def finish_postponed(self) -> None:
+        """At the end of the tick: the lessons of this turn are learned, then it ends as others do."""
+        if self.agent is not None:
+            self.agent.finish_lessons()
+        await self.finish_turn()
 
     def _has_on_tick(self) -> bool:
         return type(self.hosted).on_tick not in (Agent.on_tick, World.on_tick)

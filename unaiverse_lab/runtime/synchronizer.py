@@ -21,12 +21,12 @@ from unaiverse_lab.core.errors import WorldError, did_you_mean
 from unaiverse_lab.core.faults import fault
 from unaiverse_lab.runtime.node import DEFAULT_DELTA, LEFT, Node
 from unaiverse_lab.runtime.trace import Trace
-from unaiverse_lab.runtime.transport import InProcessTransport, body_of
+from unaiverse_lab.runtime.transport import InProcessTransport, Transport, body_of
 
 LAST = 1 << 60
 
 
-def _answer_for_the_departed(envelope: Envelope) -> Body | None:
+def answer_for_the_departed(envelope: Envelope) -> Body | None:
     """What somebody who waits for an answer gets when the target has left meanwhile."""
     try:
         body = body_of(envelope)
@@ -42,7 +42,7 @@ def _answer_for_the_departed(envelope: Envelope) -> Body | None:
 class NodeSynchronizer:
     """Runs nodes synchronized.
 
-    ``between_ticks`` holds functions that are called before each tick.
+    ``between_ticks`` holds functions that are called before each tick; ``in_tick`` says whether one is under way.
 
     Args:
         seed: seed of every random source of the run.
@@ -53,7 +53,7 @@ class NodeSynchronizer:
         stack_students: make the learning steps of students of one architecture together, as one batch.
     """
 
-    _fleeting_fields = ("_stacks", "_templates", "between_ticks", "touched", "_left_as")
+    _fleeting_fields = ("_stacks", "_templates", "between_ticks", "in_tick", "touched", "_left_as")
     """What is no part of the world's state."""
 
     def __init__(
@@ -69,7 +69,7 @@ class NodeSynchronizer:
         self.agenda = agenda
         self.trace = trace if trace is not None else Trace()
         self.clock = VirtualClock(delta if delta is not None else DEFAULT_DELTA)
-        self.transport = InProcessTransport(strict)
+        self.transport: Transport = InProcessTransport(strict)
         self.gap = 0.0
         self.nodes: dict[str, Node] = {}
         self.world_node: Node | None = None
@@ -85,6 +85,7 @@ class NodeSynchronizer:
         self._postponed: list[Node] = []
         self._templates: dict[str, tuple[str, type, HybridStateMachine]] = {}
         self.between_ticks: list[Callable[[], None]] = []
+        self.in_tick = False
         self.touched = True
         self._left_as = (0, 0)
 
@@ -153,6 +154,11 @@ class NodeSynchronizer:
         """Peer id of a node name."""
         node = self.nodes.get(name)
         return None if node is None else node.peer_id
+
+    def identity_of(self, name: str) -> tuple[str, str] | None:
+        """Peer id and node id that really belong to a node name."""
+        node = self.nodes.get(name)
+        return None if node is None else (node.peer_id, node.node_id)
 
     @property
     def world_name(self) -> str:
@@ -233,7 +239,7 @@ class NodeSynchronizer:
         for envelope in self.transport.deliver():
             node = self._by_peer.get(envelope.target)
             if node is None:
-                answer = _answer_for_the_departed(envelope)
+                answer = answer_for_the_departed(envelope)
                 node = self._by_peer.get(envelope.sender)
                 if answer is None or node is None:
                     continue
@@ -294,8 +300,7 @@ class NodeSynchronizer:
                     soon.append(node)
             postponed, self._postponed = self._postponed, []
             for node in postponed:
-                node.agent.finish_lessons()  # type: ignore[union-attr]
-                await node.finish_turn()
+                await node.finish_postponed()
                 self._plan(node)
         except BaseException:
             for interrupted in (node, *turns, *self._postponed):
@@ -311,11 +316,7 @@ class NodeSynchronizer:
 
         A KeyboardInterrupt leaves the world consistent: what had no turn yet has it at the next tick.
         """
-        drive(self._run_ticks(ticks))
-
-    async def _run_ticks(self, ticks: int) -> None:
-        for _ in range(ticks):
-            await self._tick(self._following)
+        self.run_until(last_tick=self._following + ticks - 1, jump=False)
 
     def run_until(self, stop: Callable[[], bool] | None = None, last_tick: int | None = None, jump: bool = True) -> str:
         """Run until ``stop()`` is true after a tick, ``last_tick`` is reached, or nothing can happen any more.
@@ -328,22 +329,35 @@ class NodeSynchronizer:
         Returns:
             ``"until"``, ``"max_cycles"`` or ``"quiet"``.
         """
-        return drive(self._run_until(stop, last_tick, jump))
-
-    async def _run_until(self, stop: Callable[[], bool] | None, last_tick: int | None, jump: bool) -> str:
-        while True:
-            tick = self.next_tick() if jump else self._following
-            if tick is None and last_tick is None:
-                return "quiet"
-            if tick is None or (last_tick is not None and tick > last_tick):
-                assert last_tick is not None
-                if last_tick > self.clock.tick:
-                    self.clock.move_to(last_tick)
-                    self._started = True
-                return "max_cycles"
-            await self._tick(tick)
+        while (ended := self.advance(last_tick, jump)) is None:
             if stop is not None and stop():
                 return "until"
+        return ended
+
+    def advance(self, last_tick: int | None = None, jump: bool = True) -> str | None:
+        """Run the next tick, if there is one.
+
+        Args:
+            last_tick, jump: see :meth:`run_until`.
+
+        Returns:
+            None, or why there is none: ``"max_cycles"`` or ``"quiet"``.
+        """
+        tick = self.next_tick() if jump else self._following
+        if tick is None and last_tick is None:
+            return "quiet"
+        if tick is None or (last_tick is not None and tick > last_tick):
+            assert last_tick is not None
+            if last_tick > self.clock.tick:
+                self.clock.move_to(last_tick)
+                self._started = True
+            return "max_cycles"
+        self.in_tick = True
+        try:
+            drive(self._tick(tick))
+        finally:
+            self.in_tick = False
+        return None
 
     def last_tick(self, cycles: int | None, max_time: float | None) -> int | None:
         """The last tick of a run of so many ticks and seconds from now on; None: no limit."""

@@ -9,13 +9,20 @@ from unaiverse_lab.runtime.codec import decode, encode
 
 
 class Transport(Protocol):
-    """What carries messages. The order of delivery is the order of posting, for all nodes together."""
+    """What carries messages. The order of delivery is the order of posting, for all nodes together.
+
+    ``members`` has the peer ids that can be reached; its length is how many messages wait for the next tick.
+    """
+
+    members: set[str]
 
     def post(self, sender: str, target: str, body: Body | bytes) -> bool:
         """Take a message; False if there is no such target."""
 
     def deliver(self) -> list[Envelope]:
         """The messages to be taken in at this tick, in order."""
+
+    def __len__(self) -> int: ...
 
 
 class InProcessTransport:

@@ -1,0 +1,175 @@
+"""What a live world asks of whatever carries it: a port for each member, one for the host, a term of leadership.
+
+Both implementations, in this process (:mod:`.memory`) and on NATS (:mod:`.nats_port`), pass one set of tests.
+All of it is synchronous: no ``await`` and no name of NATS above this line.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import NamedTuple, Protocol
+
+from unaiverse_lab.core.errors import LabError
+from unaiverse_lab.live.wire import BlobRef, Frame, Grant, Join
+
+IN_LIMIT = OUT_LIMIT = 4096
+"""Frames that may wait on each side of a port."""
+
+
+class Caps(NamedTuple):
+    """What a port can do.
+
+    Attributes:
+        durable: what was stored outlives the process.
+        enforced: the broker itself keeps members from speaking as others.
+        ordered: all frames of a world have one order.
+        max_inline, max_blob: bytes.
+    """
+
+    durable: bool
+    enforced: bool
+    ordered: bool
+    max_inline: int
+    max_blob: int
+
+
+class LinkEvent(NamedTuple):
+    """Something happened to a link: ``up``, ``down``, ``granted``, ``lagging``, ``error``."""
+
+    kind: str
+    detail: str = ""
+
+
+class LogRecord(NamedTuple):
+    """A frame in the log: its number there, who it is from (``"tick"``, ``"sys"`` or a node id), the frame."""
+
+    seq: int
+    origin: str
+    frame: Frame
+
+
+class Backpressure(LabError):
+    """The port is full: what was posted before has to leave first. Nothing was taken."""
+
+
+class Refused(LabError):
+    """The host does not let a member in; ``reason`` is one word for it."""
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(f"the host refused: {detail} ({reason})")
+        self.reason = reason
+        self.detail = detail
+
+
+class Lost(LabError):
+    """Somebody else leads this world now; this host applies nothing any more."""
+
+
+class BlobError(LabError):
+    """A long message is not there, or is not what it should be."""
+
+
+class Ticket:
+    """What became of a frame: ``state`` is ``"queued"``, ``"stored"`` (``seq`` says where) or ``"refused"``."""
+
+    __slots__ = ("n", "reason", "seq", "state")
+
+    def __init__(self, n: int) -> None:
+        self.n = n
+        self.state = "queued"
+        self.seq = 0
+        self.reason: str | None = None
+
+
+class Knock(NamedTuple):
+    """A member asks to be let in: its node id, its request, and how to answer it (with a grant or a refusal)."""
+
+    nid: str
+    join: Join
+    answer: Callable[[Frame], None]
+
+
+class Port(Protocol):
+    """A node's place at the log; called from the thread that gives the node its turns."""
+
+    nid: str
+    caps: Caps
+    events: deque[LinkEvent]
+
+    def poll(self, limit: int = 1024) -> list[Frame]:
+        """What came for this member, in order, each exactly once."""
+
+    def post(self, frame: Frame) -> Ticket:
+        """Put a frame into the log, numbered by the port; never waits.
+
+        Raises:
+            Backpressure: too many are waiting.
+            EventTooLarge: longer than a frame may be.
+        """
+
+    def wait(self, timeout: float) -> bool:
+        """Wait until something came, at most so many seconds; whether something is there."""
+
+    def flush(self, timeout: float = 30.0) -> None:
+        """Wait until everything posted is stored.
+
+        Raises:
+            LabError: it is not, after so many seconds.
+        """
+
+    def put_blob(self, data: bytes, media: str = "") -> BlobRef:
+        """Store a long message."""
+
+    def get_blob(self, ref: BlobRef, timeout: float = 10.0) -> bytes:
+        """A long message, its length and SHA-256 checked.
+
+        Raises:
+            BlobError: it is not there, or is not what it should be.
+        """
+
+    def join(self, request: Join, timeout: float = 30.0) -> Grant:
+        """Ask the host to be let in, and wait for its answer.
+
+        Raises:
+            Refused: it says no, or says nothing.
+        """
+
+    def close(self, drain: bool = True, timeout: float = 5.0) -> None:
+        """Give up the place; nothing is left of it: no thread, task or socket."""
+
+
+class Term(Protocol):
+    """One uninterrupted leadership. ``last_tick`` is that of the newest marker in the log, -1: there is none."""
+
+    epoch: int
+    lost: bool
+    last_tick: int
+
+    def next_inputs(self, limit: int = 1024) -> list[LogRecord]:
+        """What stands in the log after what was read before, in its order."""
+
+    def commit(self, tick: int, stamp_ns: int, digest: str) -> bool:
+        """Write the marker of a tick; False: this host leads no more."""
+
+    def emit(self, nid: str, token: str, frame: Frame) -> None:
+        """Send something to a member; the frame is numbered already. Sent again when the member asks for it."""
+
+    def confirm(self, nid: str, n: int) -> None:
+        """A member has everything up to a number: it need not be kept."""
+
+    def forget(self, nid: str) -> None:
+        """A member is gone."""
+
+    def fact(self, frame: Frame) -> None:
+        """Put a fact into the log, and wait until it is stored."""
+
+    def knocks(self) -> list[Knock]:
+        """Who asked to be let in since the last call."""
+
+
+class HostPort(Port, Protocol):
+    """The place of the node that hosts a world."""
+
+    def campaign(self) -> Term | None:
+        """Begin to lead; None: somebody else was faster."""

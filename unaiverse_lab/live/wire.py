@@ -1,0 +1,325 @@
+"""What crosses the wire of a live world: frames, and the typed bodies in them.
+
+A frame is MessagePack; its body is decoded only by whom it is for. What members say to each other are the messages of
+:mod:`unaiverse_lab.core.envelope`, as bytes, inside. No Python crosses: no names of methods, no pickles.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from enum import IntEnum
+from typing import Any, TypeVar
+
+import msgspec
+
+from unaiverse_lab.core.errors import LabError
+from unaiverse_lab.core.records import AnyRecord, Record
+
+VERSION = 1
+INLINE = 64 * 1024
+"""Bytes of one message that travel in a frame; longer ones go by way of the blob store."""
+
+FRAME = 68 * 1024
+"""Bytes of the body of a frame; what is longer is spread over several."""
+
+MAX_BLOB = 64 * 1024 * 1024
+END_OF_TICK = 1
+FLAGS = END_OF_TICK
+
+T = TypeVar("T")
+
+
+class Kind(IntEnum):
+    """What a frame is."""
+
+    MARKER = 9
+    JOIN = 10
+    FACT = 11
+    REFUSAL = 21
+    TURN = 24
+    DELIVERY = 25
+    GRANT = 26
+    LEAVE = 27
+
+
+class WireError(LabError, ValueError):
+    """Bytes that are no frame, or a frame that may not be; ``reason`` is one word for it."""
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.reason = reason
+
+
+class EventTooLarge(LabError):
+    """A message is longer than anything that can be sent."""
+
+
+class Frame(msgspec.Struct, array_like=True, frozen=True):
+    """One unit of the wire.
+
+    Attributes:
+        v: version of the format.
+        kind: see :class:`Kind`.
+        flags: 1: nothing more comes for this tick.
+        n: number of the frame, from 1 on without gaps, for one sender and session (for one receiver: frames of a host).
+        ack: the highest such number that the sender has received itself, without gaps.
+        tick: the sender's tick.
+        time_ns: the sender's logical time.
+        id: 16 bytes that no other frame has.
+        body: MessagePack.
+    """
+
+    v: int
+    kind: int
+    flags: int
+    n: int
+    ack: int
+    tick: int
+    time_ns: int
+    id: bytes
+    body: msgspec.Raw
+
+
+class BlobRef(msgspec.Struct, array_like=True, frozen=True):
+    """Where a long message lies: the SHA-256 of its bytes, how many they are, what they are, who put them there."""
+
+    sha256: str
+    length: int
+    media: str
+    owner: str
+
+
+class Parcel(msgspec.Struct, array_like=True):
+    """One message from ``sender`` to ``target`` (peer ids)."""
+
+    sender: str
+    target: str
+    body: bytes | BlobRef
+
+
+class Facts(msgspec.Struct, array_like=True):
+    """What can be seen of a member from outside."""
+
+    status: str
+    state: str | None
+    shown: str | None
+    action: str | None
+    last_action: str | None
+    peers: list[str]
+    enabled: bool = True
+    why: str | None = None
+
+
+class Doing(msgspec.Struct, array_like=True):
+    """What one node did in a turn, or ``later``, at the end of the tick: messages, records, what it looks like now."""
+
+    peer: str
+    later: bool
+    parcels: list[Parcel]
+    records: list[bytes]
+    facts: Facts | None = None
+
+
+class Turn(msgspec.Struct, array_like=True):
+    """What the nodes of one member did in a tick."""
+
+    doings: list[Doing]
+
+
+class View(msgspec.Struct, array_like=True):
+    """What members know of their world: ``roster`` in order of admission, all the nodes as (name, peer id, node id)."""
+
+    name: str
+    peer: str
+    roster: list[tuple[str, int]]
+    nodes: list[tuple[str, str, str]]
+    roles: list[str]
+    behaviors: dict[str, str]
+
+
+class Delivery(msgspec.Struct, array_like=True):
+    """What the nodes of one member receive at the beginning of a tick; ``view`` only when it is new."""
+
+    parcels: list[Parcel]
+    view: View | None = None
+
+
+class Candidate(msgspec.Struct, array_like=True):
+    """A node that asks to enter: its profile, and the options of its request."""
+
+    profile: dict[str, Any]
+    options: dict[str, Any]
+
+
+class Join(msgspec.Struct, array_like=True):
+    """A member asks to bring in its nodes; ``nonce`` tells repeated requests from new ones."""
+
+    nodes: list[Candidate]
+    session: str
+    nonce: str
+
+
+class Grant(msgspec.Struct, array_like=True):
+    """The host lets a member in: where its deliveries come (``token``), and what it needs to act as if it were here."""
+
+    nonce: str
+    token: str
+    seed: int | str
+    delta: float
+    epoch_time: float
+    clock: str
+    tick: int
+    view: View
+
+
+class Refusal(msgspec.Struct, array_like=True):
+    """The host does not."""
+
+    nonce: str
+    reason: str
+    detail: str
+
+
+class Leave(msgspec.Struct, array_like=True):
+    """A member leaves, and what its nodes say last."""
+
+    reason: str
+    parcels: list[Parcel]
+
+
+class Fact(msgspec.Struct, array_like=True):
+    """Something from outside that the host acts on before ``tick``: ``joined``, ``left``, ``lost``, with the node."""
+
+    what: str
+    node: str
+    tick: int
+    detail: str = ""
+    join: Join | None = None
+
+
+class Marker(msgspec.Struct, array_like=True):
+    """Closes the inputs of a tick.
+
+    Attributes:
+        tick, stamp_ns: the tick and the time of the world.
+        epoch, term: which leadership wrote it.
+        digest: of the trace up to here.
+    """
+
+    tick: int
+    stamp_ns: int
+    epoch: int
+    term: str
+    digest: str
+
+
+_pack = msgspec.msgpack.Encoder()
+_record_pack = msgspec.msgpack.Encoder(enc_hook=lambda value: f"<{type(value).__name__}>")
+_frames: msgspec.msgpack.Decoder[Frame] = msgspec.msgpack.Decoder(Frame)
+_records: msgspec.msgpack.Decoder[Any] = msgspec.msgpack.Decoder(AnyRecord)
+_bodies: dict[type, msgspec.msgpack.Decoder[Any]] = {}
+
+
+def frame_of(kind: Kind, body: Any, tick: int = 0, time_ns: int = 0, flags: int = 0) -> Frame:
+    """A frame that has no number yet."""
+    return Frame(VERSION, int(kind), flags, 0, 0, tick, time_ns, b"", msgspec.Raw(_pack.encode(body)))
+
+
+def encode_frame(frame: Frame) -> bytes:
+    """The bytes of a frame.
+
+    Raises:
+        EventTooLarge: its body is longer than a frame may be.
+    """
+    if len(bytes(frame.body)) > FRAME:
+        raise EventTooLarge(f"a frame holds {FRAME} bytes, not {len(bytes(frame.body))}")
+    return _pack.encode(frame)
+
+
+def decode_frame(data: bytes) -> Frame:
+    """The frame in these bytes.
+
+    Raises:
+        WireError: they are none; nothing else is ever raised, whatever the bytes are.
+    """
+    if len(data) > FRAME + 256:
+        raise WireError("too_large", f"{len(data)} bytes, a frame has {FRAME} at most")
+    try:
+        frame = _frames.decode(data)
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
+        raise WireError("malformed", str(error)) from None
+    if frame.v != VERSION or frame.flags & ~FLAGS or frame.kind not in Kind._value2member_map_:
+        raise WireError("unsupported", f"version {frame.v}, kind {frame.kind}, flags {frame.flags}")
+    if len(frame.id) != 16 or min(frame.n, frame.ack, frame.tick) < 0:
+        raise WireError("malformed", "an id of 16 bytes, and numbers from 0 on")
+    return frame
+
+
+def body_in(frame: Frame, cls: type[T]) -> T:
+    """The body of a frame.
+
+    Raises:
+        WireError: it is none of that class.
+    """
+    decoder = _bodies.get(cls)
+    if decoder is None:
+        decoder = _bodies[cls] = msgspec.msgpack.Decoder(cls)
+    try:
+        return decoder.decode(frame.body)  # type: ignore[no-any-return]
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
+        raise WireError("malformed", f"{cls.__name__}: {error}") from None
+
+
+def pack_record(record: Record) -> bytes:
+    """A record of the trace as bytes."""
+    return _record_pack.encode(record)
+
+
+def unpack_record(data: bytes) -> Record:
+    """The record in these bytes.
+
+    Raises:
+        WireError: they are none.
+    """
+    try:
+        return _records.decode(data)  # type: ignore[no-any-return]
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
+        raise WireError("malformed", f"record: {error}") from None
+
+
+def id_of(*parts: object) -> bytes:
+    """16 bytes that follow from some values."""
+    return hashlib.blake2b("\0".join(map(str, parts)).encode(), digest_size=16).digest()
+
+
+class Sequence:
+    """Puts numbered things in order: what came already is dropped, what came too early is held.
+
+    Args:
+        next: the number expected first.
+        hold: how many may be held.
+    """
+
+    def __init__(self, next: int = 1, hold: int = 1024) -> None:
+        self.next = next
+        self.dropped = 0
+        self._hold = hold
+        self._held: dict[int, Any] = {}
+
+    @property
+    def gap(self) -> bool:
+        """Whether something is held because something before it is missing."""
+        return bool(self._held)
+
+    def take(self, number: int, thing: T) -> list[T]:
+        """The things that are in order now."""
+        full = len(self._held) >= self._hold and number != self.next
+        if number < self.next or number in self._held or full:
+            self.dropped += 1
+            return []
+        self._held[number] = thing
+        ready = []
+        while self.next in self._held:
+            ready.append(self._held.pop(self.next))
+            self.next += 1
+        return ready
