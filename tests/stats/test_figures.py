@@ -10,7 +10,8 @@ import pytest
 
 from unaiverse_lab.core.errors import LabError
 from unaiverse_lab.stats import THEMES, Dash, DefaultBaseDash, UIPlot, WorldSidebarDash
-from unaiverse_lab.stats.figures import DASHES, PALETTE, plain, squeezed, steps, thinned, whole
+from unaiverse_lab.stats.figures import steps, thinned, whole
+from unaiverse_lab.stats.style import DASHES, PALETTE, plain, squeezed
 
 EVIL = "</script><img src=x onerror=alert(1)>&amp;"
 

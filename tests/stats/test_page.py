@@ -15,7 +15,7 @@ import pytest
 
 from unaiverse_lab.core.errors import LabError
 from unaiverse_lab.stats import UIPlot, WorldSidebarDash, page, render_plotly_html
-from unaiverse_lab.stats.figures import DefaultBaseDash
+from unaiverse_lab.stats.dashes import DefaultBaseDash
 
 EVIL = "</script><img src=x onerror=\"document.title='run'\"><!--\u2028"
 ROOT = Path(__file__).parents[2]

@@ -10,8 +10,8 @@ import plotly.graph_objects as go
 import pytest
 
 from unaiverse_lab.stats import DefaultBaseDash, Stats, UIPlot, WorldSidebarDash
-from unaiverse_lab.stats.figures import PALETTE
 from unaiverse_lab.stats.plots import MOST_LABELS, NOTHING, Member, Plots, draw_network
+from unaiverse_lab.stats.style import PALETTE
 
 MANUAL = Path(__file__).parents[2] / "docs" / "dashboards.md"
 EVIL = "</script><img src=x onerror=alert(1)>"

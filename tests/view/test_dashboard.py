@@ -30,7 +30,7 @@ from unaiverse_lab.core.records import (
     Stat,
 )
 from unaiverse_lab.stats import UIPlot
-from unaiverse_lab.stats.figures import PALETTE
+from unaiverse_lab.stats.style import PALETTE
 from unaiverse_lab.view import core_dash, core_dashboard, figure_html, figure_text
 
 from .test_text import Tags

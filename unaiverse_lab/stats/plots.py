@@ -7,19 +7,10 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from unaiverse_lab.stats.figures import (
-    SYMBOLS,
-    DefaultBaseDash,
-    UIPlot,
-    colour,
-    dash_of,
-    plain,
-    squeezed,
-    steps,
-    thinned,
-    whole,
-)
+from unaiverse_lab.stats.dashes import DefaultBaseDash
+from unaiverse_lab.stats.figures import UIPlot, steps, thinned, whole
 from unaiverse_lab.stats.page import render_plotly_html
+from unaiverse_lab.stats.style import SYMBOLS, colour, dash_of, plain, squeezed
 
 View = Mapping[str, Any]
 

@@ -22,20 +22,10 @@ from unaiverse_lab.core.records import (
     RoleSet,
     Stat,
 )
-from unaiverse_lab.stats.figures import (
-    Dash,
-    Json,
-    Slot,
-    UIPlot,
-    colour,
-    dash_of,
-    plain,
-    squeezed,
-    steps,
-    thinned,
-    whole,
-)
+from unaiverse_lab.stats.dashes import Dash, Slot
+from unaiverse_lab.stats.figures import UIPlot, steps, thinned, whole
 from unaiverse_lab.stats.plots import CORE_NAMES, NOTHING, Member, draw_network
+from unaiverse_lab.stats.style import Json, colour, dash_of, plain, squeezed
 from unaiverse_lab.view._drawing import wrapped
 from unaiverse_lab.view._past import Growing
 

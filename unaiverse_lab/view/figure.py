@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 from html import unescape
 from typing import Any
 
-from unaiverse_lab.stats.figures import Dash, UIPlot
+from unaiverse_lab.stats.dashes import Dash
+from unaiverse_lab.stats.figures import UIPlot
 from unaiverse_lab.view._drawing import clipped, escaped
 from unaiverse_lab.view.text import columns, html_table
 
