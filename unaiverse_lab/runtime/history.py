@@ -13,12 +13,15 @@ from unaiverse_lab.runtime.freezing import CannotFreeze
 from unaiverse_lab.runtime.snapshot import Snapshot
 
 if TYPE_CHECKING:
-    from unaiverse_lab.runtime.session import Session
+    from unaiverse_lab.runtime.members import Members
 
 SHARE = 10
 """Snapshots may take one part in so many of the time of a run."""
 
 KEPT = 60
+MOST_BYTES = 1 << 30
+"""Of weights and arrays that all the snapshots together hold; the last one is kept whatever it holds."""
+
 CROWD = 200
 """Sessions with more nodes keep a history only if told to."""
 
@@ -35,11 +38,12 @@ class History:
         at_most: keep no history of sessions with more nodes.
     """
 
-    def __init__(self, session: Session, at_most: int | None = None) -> None:
+    def __init__(self, session: Members, at_most: int | None = None) -> None:
         self._session = session
         self._at_most = at_most
         self._snapshots: list[Snapshot] = []
         self._broken: list[tuple[int, str]] = []
+        self._needed: set[int] = set()
         self._next = 0.0
         self._replaying = False
 
@@ -53,27 +57,44 @@ class History:
             self._snapshots.clear()
             return
         try:
-            snapshot = Snapshot(self._session)
+            snapshot = Snapshot(self._session, self._snapshots[-1] if self._snapshots else None)
         except CannotFreeze as error:
             if touched:
                 self._broken.append((self._session.tick, str(error)))
         else:
             self._drop_from(snapshot.tick)
             self._snapshots.append(snapshot)
-            if len(self._snapshots) > KEPT:
-                self._thin_out()
+            if touched:
+                self._needed.add(snapshot.tick)
+            while len(self._snapshots) > KEPT or self._copied() > MOST_BYTES:
+                if not self._thin_out():
+                    break
         now = time.perf_counter()
         self._next = now + SHARE * (now - started)
 
-    def _thin_out(self) -> None:
-        """Keep fewer of the old ones; those that were needed because the world was touched go last."""
-        half = len(self._snapshots) // 2
-        self._snapshots = self._snapshots[:1] + self._snapshots[1:half:2] + self._snapshots[half:]
+    def _copied(self) -> int:
+        return sum(snapshot.frozen.copied for snapshot in self._snapshots)
+
+    def _thin_out(self) -> bool:
+        """Let every second of the older snapshots go; False: there is none left to spare.
+
+        One that was needed because the world was touched goes only when all the others are gone. What lies between it
+        and the next one then cannot be reached any more.
+        """
+        older = self._snapshots[: len(self._snapshots) // 2 + 1]
+        spare = [one for one in older[1:] if one.tick not in self._needed] or older[:-1]
+        gone = spare[::2]
+        for snapshot in gone:
+            if snapshot.tick in self._needed:
+                self._broken.append((snapshot.tick, "that is too long ago"))
+        self._snapshots = [one for one in self._snapshots if one not in gone]
+        return bool(gone)
 
     def _drop_from(self, tick: int) -> None:
         """The snapshots of that tick and later ones belong to a future that is given up."""
         del self._snapshots[bisect.bisect_left(self._snapshots, tick, key=lambda one: one.tick) :]
         self._broken = [broken for broken in self._broken if broken[0] < tick]
+        self._needed = {one for one in self._needed if one < tick}
 
     def go_to(self, tick: int) -> None:
         """Make the session what it was after a tick (-1: before the first one).

@@ -2,36 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import importlib
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-from unaiverse_lab.agents import Agent
 from unaiverse_lab.core.declare import inherited
-from unaiverse_lab.core.errors import WorldError, did_you_mean
-from unaiverse_lab.core.roles import custom_part
+from unaiverse_lab.core.errors import WorldError
 from unaiverse_lab.runtime.checkpoint import KEEP, Checkpoints, Resumed
 from unaiverse_lab.runtime.history import CROWD, History
-from unaiverse_lab.runtime.node import MEMBER, Node
-from unaiverse_lab.runtime.redefine import reassign
+from unaiverse_lab.runtime.navigation import Navigation, RunResult, Until
+from unaiverse_lab.runtime.node import Node
 from unaiverse_lab.runtime.synchronizer import NodeSynchronizer
 from unaiverse_lab.runtime.trace import Trace
 from unaiverse_lab.world import World
 
-Until = str | Callable[["Session"], bool]
+__all__ = ["RunResult", "Session", "Until"]
 
 
-class RunResult(NamedTuple):
-    """How a run ended.
-
-    ``reason`` is ``"until"``, ``"max_cycles"`` (also for ``max_time``) or ``"quiet"``; ``ticks``: how far it went.
-    """
-
-    reason: str
-    ticks: int
-
-
-class Session:
+class Session(Navigation):
     """One world and its members, run synchronized.
 
     Args:
@@ -53,7 +41,10 @@ class Session:
         WorldError, BehaviorError: the world is not ready to run.
     """
 
-    _fleeting_fields = ("_history", "checkpoints")
+    _fleeting_fields = (
+        "_background", "_history", "_occupation", "_pause_asked", "breakpoints", "checkpoints", "error", "hits",
+        "mailbox", "watchers", "_past",
+    )  # fmt: skip
     """What is no part of the world's state."""
 
     def __init__(
@@ -71,7 +62,6 @@ class Session:
         save_checkpoint_every: float | None = None,
         **options: Any,
     ) -> None:
-        self._unnamed = 0
         if isinstance(world, type):
             world = world()
         of_class = inherited(type(world)).options if isinstance(world, World) else {}
@@ -79,9 +69,9 @@ class Session:
         delta = of_class.get("delta") if delta is None else delta
         if "masters" in of_class:
             options.setdefault("world_masters_node_names", of_class["masters"])
-        self.synchronizer = NodeSynchronizer(seed, delta, strict, agenda, trace, stack_students)
+        super().__init__(NodeSynchronizer(seed, delta, strict, agenda, trace, stack_students))
         self.checkpoints: Checkpoints | None = None
-        self._history: History | None = None
+        self._past: Any = None
         if history is not False:
             self._history = History(self, at_most=CROWD if history is None else None)
             self.synchronizer.between_ticks.append(self._history.consider)
@@ -91,159 +81,6 @@ class Session:
             self.synchronizer.add_node(world)
         if checkpoints is not None:
             self.keep_checkpoints(checkpoints, save_checkpoint_every)
-
-    # ------------------------------------------------------------------ members
-
-    def add(
-        self,
-        agent: Agent | World | Node,
-        node_name: str | None = None,
-        *,
-        master: bool = False,
-        role_preference: str | None = None,
-        certified: bool = False,
-        **options: Any,
-    ) -> Node:
-        """Add a member; it asks to join at the next tick.
-
-        Args:
-            agent: the agent, or the node that hosts it.
-            node_name: its name; default: the class's name and a number.
-            master: let it lead.
-            role_preference: the role it would like.
-            certified: whether its profile carries the flag.
-            options: further join options, seen by ``assign_role`` as ``tmp_<option>``.
-
-        Raises:
-            WorldError: the name is taken.
-        """
-        if isinstance(agent, Node):
-            node = agent
-        else:
-            node = Node(agent, node_name or self._free_name(type(agent).__name__), certified=certified)
-        if role_preference is not None:
-            options["role_preference"] = role_preference
-        node.join_options.update(options)
-        if master:
-            self.world.gate.masters.add(node.node_id)
-        return self.synchronizer.add_node(node)
-
-    def reassign(self) -> list[str]:
-        """Ask the world's ``assign_role`` again for all members, in order of joining; returns who has another role now.
-
-        Raises:
-            WorldError: the rule names a role that does not exist.
-        """
-        return reassign(self.synchronizer)
-
-    def _free_name(self, base: str) -> str:
-        while True:
-            self._unnamed += 1
-            if (name := f"{base}{self._unnamed}") not in self.nodes:
-                return name
-
-    def remove(self, name: str, reason: str = "") -> Node:
-        """Let a member leave; everybody who knows it is told."""
-        return self.synchronizer.remove_node(name, reason)
-
-    @property
-    def nodes(self) -> Mapping[str, Node]:
-        """The nodes by name, in order of joining."""
-        return self.synchronizer.nodes
-
-    def node(self, name: str) -> Node:
-        """The node of that name; WorldError with the nearest names if there is none."""
-        return self.synchronizer.node(name)
-
-    def agent(self, name: str) -> Agent:
-        """The agent hosted by a node; WorldError if there is none."""
-        agent = self.node(name).agent
-        if agent is None:
-            raise WorldError(f"{name!r} hosts a world, not an agent")
-        return agent
-
-    @property
-    def world(self) -> World:
-        """The world; WorldError if there is none yet."""
-        node = self.synchronizer.world_node
-        if node is None or node.world is None:
-            raise WorldError("this session has no world yet: Session(MyWorld()) or session.add(world)")
-        return node.world
-
-    # ------------------------------------------------------------------ time
-
-    @property
-    def tick(self) -> int:
-        """The last tick that ran, -1 before the first."""
-        return self.synchronizer.clock.tick if self.synchronizer._started else -1
-
-    @property
-    def now(self) -> float:
-        """Time of the last tick, in seconds."""
-        return self.synchronizer.clock.now
-
-    def step(self, ticks: int = 1) -> Session:
-        """Run so many ticks."""
-        self.synchronizer.step(ticks)
-        return self
-
-    def run(
-        self,
-        until: Until | None = None,
-        max_cycles: int | None = None,
-        max_time: float | None = None,
-        on_tick: Callable[[Session], None] | None = None,
-    ) -> RunResult:
-        """Run until a condition holds.
-
-        Args:
-            until: ``"STATE"`` (some agent is in it), ``"NAME:STATE"`` (the node of that name, or all nodes with that
-                role), or a function of the session.
-            max_cycles: at most so many ticks; None: no limit.
-            max_time: at most so many seconds of the session's clock; None: no limit.
-            on_tick: called after each tick that did something, e.g. to print.
-
-        Without these three, it ends when nothing can happen any more.
-
-        Raises:
-            WorldError: ``until`` names a state, node or role that does not exist.
-        """
-        start = self.tick
-        reached = self._condition(until)
-        if until is not None and reached():
-            return RunResult("until", 0)
-
-        def stop() -> bool:
-            if on_tick is not None:
-                on_tick(self)
-            return reached()
-
-        last = self.synchronizer.last_tick(max_cycles, max_time)
-        reason = self.synchronizer.run_until(stop, last, jump=not callable(until))
-        return RunResult(reason, self.tick - start)
-
-    def back(self, ticks: int = 1) -> Session:
-        """Go back so many ticks, at most to before the first one; see :meth:`goto`."""
-        return self.goto(max(-1, self.tick - ticks))
-
-    def goto(self, tick: int) -> Session:
-        """Make everything what it was after a tick (-1: before the first one), or run on to it.
-
-        What happened later is forgotten; running on repeats it, unless something is done differently now. Nodes, agents
-        and streams stay the same objects. Files, pictures on the screen and the like stay as they are.
-
-        Raises:
-            WorldError: there is no such tick, or no way back to it.
-        """
-        if tick < -1:
-            raise WorldError(f"there is no tick {tick}: the first one is 0, and -1 is before it")
-        if tick > self.tick:
-            self.run(max_cycles=tick - self.tick)
-        elif self._history is None:
-            raise WorldError("this session keeps no history: Session(..., history=True)")
-        elif tick < self.tick:
-            self._history.go_to(tick)
-        return self
 
     # ------------------------------------------------------------------ what survives the process
 
@@ -304,79 +141,37 @@ class Session:
         return self.checkpoints
 
     def close(self) -> None:
-        """Finish files: those of the trace and of the world's stats and badges."""
+        """End a run in the background, and finish files: those of the trace and of the world's stats and badges."""
+        self.pause()
         self.trace.close()
         if self.synchronizer.world_node is not None:
             self.world.stats.shutdown()
 
-    def _condition(self, until: Until | None) -> Callable[[], bool]:
-        if until is None:
-            return lambda: False
-        if callable(until):
-            return lambda: bool(until(self))
-        name, _, state = until.rpartition(":")
-        self._check_names(name, state)
+    # ------------------------------------------------------------------ what is shown of it
 
-        def reached() -> bool:
-            states = self.states_of(name)
-            return bool(states) and (all if name else any)(one == state for one in states)
+    def why(self, agent: str, tick: int | None = None) -> Any:
+        """Why an agent does not go on, and what would let it; see :func:`unaiverse_lab.notebook.why`.
 
-        return reached
+        Args:
+            agent: its node.
+            tick: the end of this tick is looked at; default: now.
 
-    def _check_names(self, name: str, state: str) -> None:
-        world = self.world
-        known = [*self.nodes, *world.roles.custom]
-        if name and name not in known:
-            raise WorldError(f"there is no node or role {name!r}.{did_you_mean(name, known)}")
-        states = [s for role in world.role_to_behav for s in self._states(role)]
-        if states and state not in states:
-            raise WorldError(f"no behavior of this world has a state {state!r}.{did_you_mean(state, states)}")
+        Raises:
+            LabError: no such node; the message gives the nearest names.
+        """
+        if self._past is None:
+            self._past = importlib.import_module("unaiverse_lab.view").Past()
+        return importlib.import_module("unaiverse_lab.notebook.display").why(self, agent, tick, self._past)
 
-    def _states(self, role: str) -> list[str]:
-        template = self.synchronizer.template(role)
-        return [] if template is None else list(template.get_states())
+    def dashboard(self, tick: int | None = None, theme: str | None = None) -> Any:
+        """The dashboard of the world; see :func:`unaiverse_lab.notebook.display_dashboard`.
 
-    def states_of(self, name: str = "") -> list[str | None]:
-        """Current states of the node, or of all nodes with the role, of that name (``""``: of all members)."""
-        node = self.nodes.get(name)
-        if node is not None:
-            return [node.agent.behav.state] if node.agent is not None else []
-        roster, roles = self.world.roster, self.world.roles
-        return [
-            one.agent.behav.state
-            for one in self.nodes.values()
-            if one.agent is not None
-            and one.state == MEMBER
-            and (not name or custom_part(roster.get(one.peer_id, 0)) == roles.to_bits.get(name))
-        ]
+        Args:
+            tick: as it was at the end of that tick; None: now.
+            theme: ``"light"`` or ``"dark"``.
+        """
+        return importlib.import_module("unaiverse_lab.notebook").display_dashboard(self, tick, theme)
 
-    # ------------------------------------------------------------------ people, records
-
-    def say(self, name: str, text: str) -> None:
-        """Type a line as the person behind a node."""
-        self.agent(name).say(text)
-
-    @property
-    def trace(self) -> Trace:
-        """Everything that happened."""
-        return self.synchronizer.trace
-
-    def digest(self) -> str:
-        """A fingerprint of the whole run: equal for equal runs."""
-        return self.trace.digest()
-
-    def status(self) -> list[tuple[str, str, str, str]]:
-        """One row per node: name, role, state, what it is doing."""
-        rows = []
-        for node in self.nodes.values():
-            if node.agent is None:
-                rows.append((node.name, "world", "", f"{len(node.world.roster) if node.world else 0} members"))
-                continue
-            behav = node.agent.behav
-            pending = behav.get_action_name()
-            doing = f"trying {pending}" if pending else "" if behav.is_enabled() else "stopped"
-            if node.state != MEMBER:
-                doing = node.state + (f": {node.why_refused}" if node.why_refused else "")
-            role = self.world.get_role(node.peer_id) or "" if self.synchronizer.world_node is not None else ""
-            rows.append((node.name, role, behav.get_state_name(consider_limbo=True) or "", doing))
-        return rows
+    def stepper(self, **options: Any) -> Any:
+        """A widget to go through the run, forward and back; see :class:`unaiverse_lab.notebook.stepper.Stepper`."""
+        return importlib.import_module("unaiverse_lab.notebook.stepper").Stepper(self, **options)

@@ -8,7 +8,7 @@ from unaiverse_lab.runtime.freezing import Frozen, freeze
 from unaiverse_lab.runtime.trace import Trace
 
 if TYPE_CHECKING:
-    from unaiverse_lab.runtime.session import Session
+    from unaiverse_lab.runtime.members import Members
 
 OUTSIDE = (Trace,)
 """What has a way of its own to go back."""
@@ -19,6 +19,7 @@ class Snapshot:
 
     Args:
         session: the session.
+        before: an earlier snapshot, with which weights that did not change are shared.
 
     Raises:
         CannotFreeze: something in it has contents that cannot be noted down, or is under way.
@@ -26,9 +27,9 @@ class Snapshot:
 
     __slots__ = ("frozen", "mark", "session", "tick")
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Members, before: Snapshot | None = None) -> None:
         self.session = session
-        self.frozen: Frozen = freeze([session], OUTSIDE)
+        self.frozen: Frozen = freeze([session], OUTSIDE, like=None if before is None else before.frozen)
         self.mark = session.trace.mark()
         self.tick = session.tick
 
