@@ -15,6 +15,7 @@ from unaiverse_lab import Agent, HybridStateMachine, Session, World, action, gal
 from unaiverse_lab.core.errors import WorldError
 from unaiverse_lab.core.records import Injected, Moved
 from unaiverse_lab.data.files import KeptFile
+from unaiverse_lab.runtime import history
 
 TICKS = {
     "chat": 400,
@@ -289,3 +290,52 @@ def test_any_walk_through_time_ends_where_a_straight_run_would(moves):
         straight.say("Ada", text)
     straight.step(session.tick - straight.tick)
     assert session.digest() == straight.digest()
+
+
+def test_what_was_done_long_ago_is_repeated_or_said_to_be_out_of_reach(monkeypatch):
+    monkeypatch.setattr(history, "KEPT", 8)
+    session = load("chat", seed=0)
+    for number in range(30):
+        session.say("Ada", f"number {number}")
+        session.step(5)
+    digest, unreachable = session.digest(), 0
+    for tick in (140, 3, 77, 120, 31, 149, 60):
+        with warnings.catch_warnings(action="error"):
+            try:
+                session.goto(tick)
+            except WorldError as error:
+                assert "too long ago" in str(error) or "does not reach back" in str(error)
+                unreachable += 1
+                continue
+        said = [record.value for record in session.trace.of_kind(Injected) if record.value.startswith("number")]
+        assert said == [f"number {number}" for number in range(len(said))]
+        assert len(said) - (tick + 5) // 5 in (0, 1), "what was said right after that tick may be included"
+        assert len(session._history._snapshots) <= 8
+        session = load("chat", seed=0)
+        for number in range(30):
+            session.say("Ada", f"number {number}")
+            session.step(5)
+        assert session.digest() == digest
+    assert 0 < unreachable < 7
+
+
+def test_weights_that_do_not_change_are_noted_once():
+    big = torch.nn.Linear(300, 300)
+    session = keepers()
+    session.agent("K0").model = big
+    session.step(3)
+    for _ in range(5):
+        session.agent("K0").link.wake()
+        session.step(1)
+    copied = [snapshot.frozen.copied for snapshot in session._history._snapshots]
+    assert copied[0] > 300 * 300 * 4 and max(copied[2:]) < 1000
+    with torch.no_grad():
+        big.weight += 1
+    session.agent("K0").link.wake()
+    session.step(1)
+    assert session._history._snapshots[-1].frozen.copied >= 300 * 300 * 4
+    kept = big.weight.detach().clone()
+    with torch.no_grad():
+        big.weight.zero_()
+    session.back(1)
+    assert torch.equal(big.weight, kept)

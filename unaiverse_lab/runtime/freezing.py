@@ -108,13 +108,17 @@ class Group:
 
 
 class Frozen:
-    """The contents of a graph of objects at one moment."""
+    """The contents of a graph of objects at one moment.
 
-    __slots__ = ("entries", "roots")
+    ``copied`` is how many bytes of tensors and arrays had to be copied for it.
+    """
 
-    def __init__(self, entries: list[Entry], roots: list[Any]) -> None:
+    __slots__ = ("copied", "entries", "roots")
+
+    def __init__(self, entries: list[Entry], roots: list[Any], copied: int = 0) -> None:
         self.entries = entries
         self.roots = roots
+        self.copied = copied
 
     def things(self) -> Iterator[Any]:
         """The objects, and the values in them that have no contents of their own."""
@@ -144,6 +148,7 @@ def freeze(
     roots: Iterable[Any],
     outside: tuple[type, ...] = (),
     whole: bool = False,
+    like: Frozen | None = None,
 ) -> Frozen:
     """Note the contents of everything that can be reached from some objects.
 
@@ -152,20 +157,24 @@ def freeze(
         outside: classes whose instances are left as they are.
         whole: also note what never changes once it is made: samples of streams, pictures, and the attributes that a
             class names in ``_constant_fields``. Needed for what another process has to read.
+        like: an earlier state of the same graph; tensors and arrays that are still the same share its copies.
 
     Raises:
         CannotFreeze: something has contents that cannot be noted down.
     """
-    return _Freezer(outside, whole).freeze(roots)
+    return _Freezer(outside, whole, like).freeze(roots)
 
 
 class _Freezer:
-    def __init__(self, outside: tuple[type, ...], whole: bool) -> None:
+    def __init__(self, outside: tuple[type, ...], whole: bool, like: Frozen | None) -> None:
         self._kinds: dict[type, str] = dict.fromkeys(PLAIN, ATOM) | CONTAINERS
         self._outside = UNCHANGING + outside
         self._whole = whole
         self._entries: list[Entry] = []
         self._known: dict[int, Entry] = {}
+        before = () if like is None else like.entries
+        self._copies = {id(entry.live): entry.state for entry in before if entry.kind in (TENSOR, ARRAY)}
+        self._copied = 0
         self._fields: dict[type, tuple[str, ...]] = {}
         self._skipped: dict[type, frozenset[str]] = {}
 
@@ -176,7 +185,7 @@ class _Freezer:
             entry = self._entries[done]
             done += 1
             self._fill(entry)
-        return Frozen(self._entries, frozen)
+        return Frozen(self._entries, frozen, self._copied)
 
     def _note(self, value: Any, parent: Entry | None, label: Any) -> Any:
         kind = self._kinds.get(type(value))
@@ -246,11 +255,18 @@ class _Freezer:
         elif kind == CELL:
             entry.state = note(value.cell_contents, entry, ".cell_contents")
         elif kind == TENSOR:
-            entry.state = value.detach().clone()
+            entry.state = self._copy_of(value, value.detach().clone, sys.modules["torch"].equal)
         elif kind == ARRAY:
-            entry.state = value.copy()
+            entry.state = self._copy_of(value, value.copy, sys.modules["numpy"].array_equal)
         elif kind == DICE:
             entry.state = value.get_state()
+
+    def _copy_of(self, value: Any, copy: Callable[[], Any], equal: Callable[[Any, Any], bool]) -> Any:
+        known = self._copies.get(id(value))
+        if known is not None and known.dtype == value.dtype and known.shape == value.shape and equal(known, value):
+            return known
+        self._copied += value.nbytes
+        return copy()
 
     def _fill_object(self, entry: Entry) -> None:
         value = entry.live

@@ -1,4 +1,4 @@
-"""Figures as plain data in the JSON of plotly: one panel; :mod:`dashes` has several on a grid.
+"""Figures as plain data in the JSON of plotly: one panel (several on a grid: ``dashes``).
 
 Nothing here draws. Whatever shows a figure (a page, a notebook, a live view) gets the same description, and plotly
 draws it. Names and values come from members of a world, so they are made harmless on their way in.
