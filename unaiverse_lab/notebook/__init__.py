@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from unaiverse_lab.notebook.checks import read_result as read_result
     from unaiverse_lab.notebook.checks import result as result
+    from unaiverse_lab.notebook.dashboard import LiveDashboard as LiveDashboard
     from unaiverse_lab.notebook.display import Drawn as Drawn
     from unaiverse_lab.notebook.display import Shown as Shown
     from unaiverse_lab.notebook.display import display_dashboard as display_dashboard
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "Drawn": "display",
+    "LiveDashboard": "dashboard",
     "Shown": "display",
     "display_dashboard": "display",
     "export_html": "display",

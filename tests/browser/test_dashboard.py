@@ -1,0 +1,89 @@
+"""The live dashboard, on the screen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from playwright.sync_api import expect
+
+from tests.browser.pages import Notebook
+
+Opens = Callable[[Sequence[str]], Notebook]
+
+START = """
+import unaiverse_lab as lab
+from unaiverse_lab.notebook import LiveDashboard
+s = lab.load("chat")
+"""
+TITLE = ".ul-dash .g-gtitle"
+
+
+def test_it_is_drawn_and_keeps_up(notebook: Opens) -> None:
+    shown = notebook([START, "d = LiveDashboard(s)\nd", "s.step(10);", "s.run(max_cycles=90);"])
+    for index in range(3):
+        shown.run(index)
+    expect(shown.output(1).locator(TITLE)).to_contain_text("tick 9,")
+    shown.run(3)
+    expect(shown.output(1).locator(TITLE)).to_contain_text("tick 99,")
+    assert shown.python("s.tick") == 99
+    shown.screenshot("tick-99", 1)
+    assert shown.errors == []
+
+
+def test_it_is_live_while_a_cell_keeps_the_kernel_busy(notebook: Opens) -> None:
+    busy = "import time\nend = time.time() + 4\ns.run(until=lambda s: time.sleep(0.01) or time.time() > end);"
+    shown = notebook([START, "d = LiveDashboard(s)\nd", busy])
+    shown.run(0).run(1).run(2, wait=False)
+    chart = shown.output(1).locator(".ul-dash")
+    expect(shown.output(1).locator(TITLE)).to_be_visible(timeout=3500)
+    before = int(chart.get_attribute("data-drawn") or 0)
+    shown.page.wait_for_timeout(1500)
+    drawn = int(chart.get_attribute("data-drawn") or 0) - before
+    assert "*" in shown.cell(2).locator(".jp-InputPrompt").inner_text(), "the cell should still be running"
+    assert 2 <= drawn <= 9, f"drawn {drawn} times in 1.5 s"
+
+
+def test_going_back_is_seen(notebook: Opens) -> None:
+    shown = notebook([START, "d = LiveDashboard(s)\nd", "s.step(30);", "s.back(12);", "d.show(5);", "d.show();"])
+    for index in range(3):
+        shown.run(index)
+    title = shown.output(1).locator(TITLE)
+    expect(title).to_contain_text("tick 29,")
+    shown.run(3)
+    expect(title).to_contain_text("tick 17,")
+    shown.run(4)
+    expect(title).to_contain_text("tick 5,")
+    shown.run(5)
+    expect(title).to_contain_text("tick 17,")
+
+
+def test_the_world_s_own_figures_and_tables_are_a_click_away(notebook: Opens) -> None:
+    own = """
+from unaiverse_lab.stats import UIPlot, render_plotly_html
+class Own(type(s.world.stats)):
+    def plot(self, since_timestamp=0):
+        panel = UIPlot("Ticks so far")
+        panel.add_bar(["ticks"], [s.tick])
+        return render_plotly_html(panel.to_json())
+s.world.stats.__class__ = Own
+"""
+    cells = [
+        START + own,
+        "a = LiveDashboard(s)\na",
+        "b = LiveDashboard(s, page='overview')\nb",
+        "s.run(max_cycles=300);",
+    ]
+    shown = notebook(cells)
+    for index in range(4):
+        shown.run(index)
+    first, second = shown.output(1), shown.output(2)
+    expect(second.locator(TITLE)).to_contain_text("tick")
+    expect(first.get_by_role("button", name="Statistics")).to_have_attribute("aria-pressed", "true")
+    expect(first.locator(TITLE)).to_have_text("Ticks so far")
+    shown.screenshot("own", 1)
+    shown.click("Overview", 1)
+    expect(first.locator(TITLE)).to_contain_text("tick 299,")
+    shown.click("Tables", 1)
+    expect(first.locator("table").first).to_be_visible()
+    expect(first.locator(TITLE)).to_be_hidden()
+    assert shown.errors == []
