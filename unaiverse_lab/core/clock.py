@@ -6,6 +6,8 @@ synchronized run the clock is virtual: ``now = epoch + tick * delta``, exact and
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Protocol
 
@@ -101,3 +103,28 @@ class VirtualClock:
     def get_cycle(self) -> int:
         """``tick``."""
         return self.tick
+
+
+class Pace:
+    """Holds the ticks of a clock to real time: the only place where a live world reads the time, once per tick.
+
+    Args:
+        clock: the clock of the session; its time is not touched, only waited for.
+        read: gives seconds that never go back.
+        patience: when the ticks are more seconds behind than this, the time that was lost is given up rather than made
+            up for: the clock of the world stood still meanwhile.
+    """
+
+    def __init__(self, clock: VirtualClock, read: Callable[[], float] = time.monotonic, patience: float = 1.0) -> None:
+        self._clock = clock
+        self._read = read
+        self._patience = patience
+        self._ahead: float | None = None
+
+    def hold(self, wait: Callable[[float], object]) -> None:
+        """Wait until the time of the current tick has come; ``wait(seconds)`` may return earlier."""
+        real = self._read()
+        if self._ahead is None or real + self._ahead - self._clock.now > self._patience:
+            self._ahead = self._clock.now - real
+        while (left := self._clock.now - self._ahead - self._read()) > 0:
+            wait(left)

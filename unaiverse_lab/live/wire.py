@@ -116,7 +116,7 @@ class Doing(msgspec.Struct, array_like=True):
     peer: str
     later: bool
     parcels: list[Parcel]
-    records: list[bytes]
+    records: list[bytes | BlobRef]
     facts: Facts | None = None
 
 
@@ -141,7 +141,7 @@ class Delivery(msgspec.Struct, array_like=True):
     """What the nodes of one member receive at the beginning of a tick; ``view`` only when it is new."""
 
     parcels: list[Parcel]
-    view: View | None = None
+    view: bytes | BlobRef | None = None
 
 
 class Candidate(msgspec.Struct, array_like=True):
@@ -169,7 +169,7 @@ class Grant(msgspec.Struct, array_like=True):
     epoch_time: float
     clock: str
     tick: int
-    view: View
+    view: bytes | BlobRef
 
 
 class Refusal(msgspec.Struct, array_like=True):
@@ -285,6 +285,67 @@ def unpack_record(data: bytes) -> Record:
         return _records.decode(data)  # type: ignore[no-any-return]
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
         raise WireError("malformed", f"record: {error}") from None
+
+
+def pack(body: Any) -> bytes:
+    """A body as bytes."""
+    return _pack.encode(body)
+
+
+def unpack(data: bytes, cls: type[T]) -> T:
+    """A body from bytes.
+
+    Raises:
+        WireError: they are none of that class.
+    """
+    return body_in(Frame(VERSION, 0, 0, 0, 0, 0, 0, b"", msgspec.Raw(data)), cls)
+
+
+def split_delivery(parcels: list[Parcel], view: bytes | BlobRef | None = None) -> list[Delivery]:
+    """A delivery in parts that fit into frames."""
+    parts = [Delivery([], view)]
+    room = FRAME - 64 - (len(view) if isinstance(view, bytes) else 256)
+    for parcel in parcels:
+        size = _size(parcel)
+        if size > room:
+            parts.append(Delivery([]))
+            room = FRAME - 64
+        parts[-1].parcels.append(parcel)
+        room -= size
+    return parts
+
+
+def split_turn(doings: list[Doing]) -> list[Turn]:
+    """A turn in parts that fit into frames; what a node did may be spread over several."""
+    parts = [Turn([])]
+    room = FRAME - 64
+    for doing in doings:
+        facts_size = 64 + len(doing.peer) + (len(_pack.encode(doing.facts)) if doing.facts is not None else 0)
+        part = Doing(doing.peer, doing.later, [], [], None)
+        things: list[Any] = [*doing.parcels, *doing.records]
+        sizes = [_size(thing) for thing in things]
+        for thing, size in zip([*things, None], [*sizes, facts_size], strict=True):
+            if size + 128 > room:
+                if part.parcels or part.records:
+                    parts[-1].doings.append(part)
+                    part = Doing(doing.peer, doing.later, [], [], None)
+                parts.append(Turn([]))
+                room = FRAME - 64
+            room -= size
+            if isinstance(thing, Parcel):
+                part.parcels.append(thing)
+            elif thing is not None:
+                part.records.append(thing)
+        part.facts = doing.facts
+        parts[-1].doings.append(part)
+        room -= 64 + len(doing.peer)
+    return parts
+
+
+def _size(thing: Any) -> int:
+    if isinstance(thing, Parcel):
+        return len(thing.sender.encode()) + len(thing.target.encode()) + _size(thing.body) + 16
+    return len(thing) + 8 if isinstance(thing, bytes) else 256
 
 
 def id_of(*parts: object) -> bytes:

@@ -234,9 +234,10 @@ class NodeSynchronizer:
 
     def _turns(self, tick: int) -> list[Node]:
         """The nodes that have a turn in this tick, in order."""
+        delivered = self.transport.deliver()
         turns, self._soon = self._soon, []
         in_order, self._in_order = self._in_order, True
-        for envelope in self.transport.deliver():
+        for envelope in delivered:
             node = self._by_peer.get(envelope.target)
             if node is None:
                 answer = answer_for_the_departed(envelope)
@@ -272,9 +273,15 @@ class NodeSynchronizer:
     async def _tick(self, tick: int) -> None:
         for duty in self.between_ticks:
             duty()
+        before = self.clock.tick, self._started
         self.clock.move_to(tick)
         self._started = True
-        turns = iter(self._turns(tick))
+        try:
+            turns = iter(self._turns(tick))
+        except BaseException:  # a transport that waits for others may be interrupted: the tick has not begun
+            self.clock.move_to(before[0])
+            self._started = before[1]
+            raise
         soon = self._soon
         following = tick + 1
         everybody = not self.agenda

@@ -1,0 +1,464 @@
+"""The host of a live world: every tick it takes its inputs from the log, and then does what it always does.
+
+What a session posts goes into the log and is read back from there; what members in other processes do is read from it,
+and takes its place in the order of the tick. The tick itself is that of the synchronizer, unchanged.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections import deque
+from collections.abc import Iterable
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from unaiverse_lab.core.clock import Pace
+from unaiverse_lab.core.envelope import Body, Envelope
+from unaiverse_lab.core.errors import LabError, WorldError
+from unaiverse_lab.live.distant import DistantNode, Entry
+from unaiverse_lab.live.port import HostPort, Knock, LogRecord, Lost, Term
+from unaiverse_lab.live.wire import (
+    END_OF_TICK,
+    INLINE,
+    BlobRef,
+    Delivery,
+    Doing,
+    Fact,
+    Frame,
+    Grant,
+    Kind,
+    Leave,
+    Marker,
+    Parcel,
+    Refusal,
+    Sequence,
+    Turn,
+    View,
+    WireError,
+    body_in,
+    frame_of,
+    id_of,
+    pack,
+    split_delivery,
+)
+from unaiverse_lab.runtime.codec import encode
+from unaiverse_lab.runtime.synchronizer import answer_for_the_departed
+
+if TYPE_CHECKING:
+    from unaiverse_lab.runtime.session import Session
+
+LOCKSTEP, WALL = "lockstep", "wall"
+BARRIER, GRACE = 5.0, 10.0
+
+
+class LogTransport:
+    """The transport of a session whose world is live: what is posted is delivered when the log has given it back."""
+
+    _fleeting_fields = ("_host", "_taken")
+
+    def __init__(self, host: Host, members: set[str]) -> None:
+        self._host = host
+        self.members = members
+        self._entries: list[Entry] = []
+        self._taken: list[Entry] | None = None
+
+    def post(self, sender: str, target: str, body: Body | bytes) -> bool:
+        """Take a message; False if there is no such target.
+
+        Raises:
+            TypeError, StreamError: it holds something that cannot cross the wire.
+        """
+        if target not in self.members:
+            return False
+        self._entries.append(Entry(sender, target, body if isinstance(body, bytes) else encode(body)))
+        return True
+
+    def relay(self, parcel: Entry) -> None:
+        """Take a message that the log has already."""
+        if parcel.target in self.members:
+            self._entries.append(parcel)
+
+    def deliver(self) -> list[Envelope]:
+        """The messages to be taken in at this tick; returns when the log has closed the inputs of the tick."""
+        if self._taken is None:
+            self._taken, self._entries = self._entries, []
+            self._host.send_out(self._taken)
+        envelopes = self._host.close_inputs(self._taken)
+        self._taken = None
+        return envelopes
+
+    def waiting(self) -> list[Entry]:
+        """What was posted and not delivered."""
+        return [*(self._taken or ()), *self._entries]
+
+    def __len__(self) -> int:
+        return len(self._entries) + len(self._taken or ())
+
+
+class Guest:
+    """What the host knows of one member: a connection with its nodes."""
+
+    def __init__(self, nid: str, nodes: list[DistantNode], token: str) -> None:
+        self.nid = nid
+        self.nodes = nodes
+        self.token = token
+        self.order = Sequence(hold=256)
+        self.sent = 0
+        self.view: bytes | None = None
+        self.doings: list[Doing] = []
+        self.done = -1
+        self.heard = monotonic()
+        self.late = False
+        self.leave: Leave | None = None
+
+    @property
+    def name(self) -> str:
+        """The names of its nodes."""
+        return ", ".join(node.name for node in self.nodes)
+
+
+class Host:
+    """Lets a session's world be live.
+
+    Args:
+        session: the session; what it holds goes on here, members in other processes come in addition.
+        port: its place at the log.
+        clock: ``"lockstep"`` (each tick waits until all members have had their turn; the run is that of the
+            synchronizer) or ``"wall"`` (ticks follow real time; what members do counts in the tick in which it comes).
+        barrier: seconds a tick of a lockstep run waits for a silent member, which is then late and no longer waited
+            for.
+        grace: seconds after which a silent member is lost, and leaves the world.
+
+    Raises:
+        Lost: somebody else leads this world.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        port: HostPort,
+        clock: str = LOCKSTEP,
+        barrier: float = BARRIER,
+        grace: float = GRACE,
+    ) -> None:
+        if clock not in (LOCKSTEP, WALL):
+            raise WorldError(f"the clock of a live world is 'lockstep' or 'wall', not {clock!r}")
+        self.session = session
+        self.port = port
+        self.clock = clock
+        self.barrier, self.grace = barrier, grace
+        term = port.campaign()
+        if term is None:
+            raise Lost("somebody else leads this world")
+        self.term: Term = term
+        self.guests: dict[str, Guest] = {}
+        self.expected: list[str] = []
+        self.refused = 0
+        self.had_guests = False
+        self.home = session.synchronizer
+        before = self.home.transport
+        self.transport = LogTransport(self, before.members)
+        for envelope in before.deliver():
+            self.transport.post(envelope.sender, envelope.target, envelope.body)
+        self.before = before
+        self.home.transport = self.transport
+        self.home.between_ticks.append(self.attend)
+        self.pace = Pace(self.home.clock) if clock == WALL else None
+        self._knocks: list[Knock] = []
+        self._back: deque[Parcel] = deque()
+        self._order = Sequence()
+        self._expected_back = 0
+        self._marker = -1
+        self._in_tick = False
+
+    # ------------------------------------------------------------------ between two ticks
+
+    def attend(self) -> None:
+        """Before a tick: who left, who is lost, who comes in."""
+        if self._in_tick:
+            return
+        self.absorb()
+        if not self._link_is_up():
+            self._excuse()
+        for guest in list(self.guests.values()):
+            if guest.leave is not None:
+                self._fact("left", guest, guest.leave.reason)
+                self._part(guest, guest.leave)
+            elif (guest.late or self.pace is not None) and monotonic() - guest.heard >= self.grace:
+                self._fact("lost", guest, f"silent for {self.grace:g} s")
+                self._part(guest, None)
+        self._knocks += self.term.knocks()
+        waiting, self._knocks = self._knocks, []
+        while (knock := self._next_of(waiting)) is not None:
+            waiting.remove(knock)
+            self._admit(knock)
+        self._knocks = waiting
+
+    def _next_of(self, waiting: list[Knock]) -> Knock | None:
+        """Who comes in next; while certain nodes are expected, in their order."""
+        for knock in waiting:
+            names = [str(one.profile.get("static", one.profile).get("node_name", "")) for one in knock.join.nodes]
+            if not self.expected or self.expected[: len(names)] == names:
+                return knock
+        return None
+
+    def wait_for(self, names: Iterable[str], timeout: float = 60.0) -> None:
+        """Wait until nodes of these names are here; they come in in this order, whatever order they ask in.
+
+        Raises:
+            WorldError: they are not, after so many seconds.
+        """
+        self.expected = [name for name in names if name not in self.home.nodes]
+        left = timeout
+        while self.expected:
+            self.attend()
+            if self.expected:
+                if left <= 0:
+                    raise WorldError(f"nobody called {', '.join(self.expected)} joined within {timeout:g} s")
+                self.port.wait(0.05)
+                left -= 0.05
+
+    def _admit(self, knock: Knock) -> None:
+        nonce = knock.join.nonce
+        guest = self.guests.get(knock.nid)
+        if guest is not None:
+            self._refuse(knock, "already_joined", "this member is here already")
+            return
+        try:
+            nodes = [DistantNode(candidate, self.transport) for candidate in knock.join.nodes]
+            self._check_names(nodes)
+        except (LabError, LookupError, TypeError, ValueError) as error:
+            self._refuse(knock, "name_taken" if "already" in str(error) else "malformed", str(error))
+            return
+        guest = Guest(knock.nid, nodes, secrets.token_hex(8))
+        tick = self.home._following
+        self.term.fact(frame_of(Kind.FACT, Fact("joined", knock.nid, tick, guest.name, knock.join), tick))
+        self.guests[knock.nid] = guest
+        self.had_guests = True
+        for node in nodes:
+            self.session.add(node)
+            if node.name in self.expected:
+                self.expected.remove(node.name)
+        guest.view = self._view()
+        clock = self.home.clock
+        grant = Grant(
+            nonce, guest.token, self.home.seed, clock.delta, clock.epoch, self.clock, tick, self._inline(guest.view)
+        )
+        knock.answer(self._numbered(frame_of(Kind.GRANT, grant, tick), 1, knock.nid))
+
+    def _check_names(self, nodes: list[DistantNode]) -> None:
+        if not nodes:
+            raise WorldError("a member brings at least one node")
+        seen = {*self.home.nodes, *(node.peer_id for node in self.home.nodes.values())}
+        for node in nodes:
+            if node.name in seen or node.peer_id in seen:
+                raise WorldError(f"there is a node called {node.name!r} already")
+            seen |= {node.name, node.peer_id}
+
+    def _refuse(self, knock: Knock, reason: str, detail: str) -> None:
+        self.refused += 1
+        refusal = Refusal(knock.join.nonce, reason, detail)
+        knock.answer(self._numbered(frame_of(Kind.REFUSAL, refusal), 1, knock.nid))
+
+    def _fact(self, what: str, guest: Guest, detail: str) -> None:
+        tick = self.home._following
+        self.term.fact(frame_of(Kind.FACT, Fact(what, guest.nid, tick, detail), tick))
+
+    def _part(self, guest: Guest, leave: Leave | None) -> None:
+        """A member's nodes leave: with what they said last, or with a farewell in their name."""
+        for parcel in leave.parcels if leave is not None else ():
+            if any(node.peer_id == parcel.sender for node in guest.nodes):
+                self.transport.relay(Entry(parcel.sender, parcel.target, self._bytes(parcel.body), True))
+        for node in guest.nodes:
+            node.silently = leave is not None
+            self.session.remove(node.name, leave.reason if leave is not None else "lost")
+        del self.guests[guest.nid]
+        self.term.forget(guest.nid)
+
+    def _view(self) -> bytes:
+        world_node = self.home.world_node
+        assert world_node is not None and world_node.world is not None
+        world = world_node.world
+        nodes = [(node.name, node.peer_id, node.node_id) for node in self.home.nodes.values()]
+        roster = list(world.roster.items())
+        return pack(View(world_node.name, world_node.peer_id, roster, nodes, world.roles.custom, world.role_to_behav))
+
+    # ------------------------------------------------------------------ a tick
+
+    def send_out(self, entries: list[Entry]) -> None:
+        """Put what the session posted into the log, and hand the members what is for them."""
+        tick = self.home.clock.tick
+        self._redirect(entries)
+        own = [Parcel(one.sender, one.target, self._inline(one.body)) for one in entries if not one.logged]
+        if own:
+            for part in split_delivery(own):
+                self._post(frame_of(Kind.DELIVERY, part, tick, self._time_ns))
+            self.port.flush()
+        if not self.guests:
+            return
+        view = self._view()
+        for guest in self.guests.values():
+            peers = {node.peer_id for node in guest.nodes}
+            parcels = [Parcel(one.sender, one.target, self._inline(one.body)) for one in entries if one.target in peers]
+            fresh, guest.view = None if guest.view == view else self._inline(view), view
+            self._emit(guest, split_delivery(parcels, fresh), tick)
+
+    def _redirect(self, entries: list[Entry]) -> None:
+        """What is for somebody who has left is answered to its sender, as the synchronizer would."""
+        by_peer = {node.peer_id for node in self.home.nodes.values()}
+        for position, one in reversed(list(enumerate(entries))):
+            if one.target in by_peer:
+                continue
+            answer = answer_for_the_departed(Envelope(one.sender, one.target, one.body))
+            if answer is None or one.sender not in by_peer:
+                del entries[position]
+            else:
+                entries[position] = Entry(one.target, one.sender, encode(answer))
+
+    def _emit(self, guest: Guest, parts: list[Delivery], tick: int) -> None:
+        for position, part in enumerate(parts, start=1):
+            guest.sent += 1
+            flags = END_OF_TICK if position == len(parts) else 0
+            frame = frame_of(Kind.DELIVERY, part, tick, self._time_ns, flags)
+            self.term.emit(guest.nid, guest.token, self._numbered(frame, guest.sent, guest.nid, guest.order.next - 1))
+
+    def close_inputs(self, entries: list[Entry]) -> list[Envelope]:
+        """Wait for whom this tick waits for, write its marker, and give what the log holds for it."""
+        tick = self.home.clock.tick
+        self._in_tick = True
+        try:
+            if self.pace is not None:
+                self.pace.hold(self.port.wait)
+            else:
+                self._await_turns(tick)
+            if not self.term.commit(tick, self._time_ns, self.session.digest()):
+                raise Lost(f"somebody else leads this world: tick {tick} was not run here")
+            while self._marker < tick:
+                if not self.absorb():
+                    self.port.wait(0.05)
+        finally:
+            self._in_tick = False
+        for guest in self.guests.values():
+            doings, guest.doings = guest.doings, []
+            for node in guest.nodes:
+                node.mailbox += [doing for doing in doings if doing.peer == node.peer_id]
+        return [Envelope(one.sender, one.target, one.body if one.logged else self._given_back()) for one in entries]
+
+    def _given_back(self) -> bytes:
+        if not self._back:
+            raise LabError("the log lost a message of this host")
+        return self._bytes(self._back.popleft().body)
+
+    def _await_turns(self, tick: int) -> None:
+        """Until all members that are not late have had their turn."""
+        since = monotonic()
+        while behind := [guest for guest in self.guests.values() if guest.done < tick and guest.leave is None]:
+            if self.absorb():
+                continue
+            behind = [guest for guest in behind if not guest.late]
+            if not behind:
+                return
+            if self.port.wait(0.05):
+                continue
+            if not self._link_is_up():
+                since = monotonic()
+                self._excuse()
+            elif monotonic() - since >= self.barrier:
+                for guest in behind:
+                    guest.late = True
+
+    def _excuse(self) -> None:
+        """Nobody is silent while nothing can be heard."""
+        for guest in self.guests.values():
+            guest.heard = monotonic()
+
+    def _link_is_up(self) -> bool:
+        downs = [event.kind for event in self.port.events if event.kind in ("up", "down")]
+        return not downs or downs[-1] == "up"
+
+    # ------------------------------------------------------------------ reading the log
+
+    def absorb(self) -> int:
+        """Read what is new in the log; how much that was."""
+        records = self.term.next_inputs()
+        for record in records:
+            self._take(record)
+        return len(records)
+
+    def _take(self, record: LogRecord) -> None:
+        frame = record.frame
+        try:
+            if record.origin == "tick":
+                marker = body_in(frame, Marker)
+                if marker.epoch == self.term.epoch:
+                    self._marker = marker.tick
+            elif record.origin == self.port.nid:
+                for one in self._order.take(frame.n, frame):
+                    self._back += body_in(one, Delivery).parcels
+            elif (guest := self.guests.get(record.origin)) is not None:
+                for one in guest.order.take(frame.n, frame):
+                    self._hear(guest, one)
+        except WireError:
+            self.refused += 1
+
+    def _hear(self, guest: Guest, frame: Frame) -> None:
+        guest.heard, guest.late = monotonic(), False
+        self.term.confirm(guest.nid, frame.ack)
+        if frame.kind == Kind.TURN:
+            guest.doings += [self._opened(doing) for doing in body_in(frame, Turn).doings]
+            if frame.flags & END_OF_TICK:
+                guest.done = max(guest.done, frame.tick)
+        elif frame.kind == Kind.LEAVE:
+            guest.leave = body_in(frame, Leave)
+        else:
+            self.refused += 1
+
+    def _opened(self, doing: Doing) -> Doing:
+        """With the long messages in place of what refers to them."""
+        for parcel in doing.parcels:
+            parcel.body = self._bytes(parcel.body)
+        doing.records = [self._bytes(one) for one in doing.records]
+        return doing
+
+    # ------------------------------------------------------------------ small things
+
+    @property
+    def _time_ns(self) -> int:
+        return round(self.home.clock.now * 1e9)
+
+    def _post(self, frame: Frame) -> None:
+        self._expected_back = self.port.post(frame).n
+
+    def _inline(self, data: bytes) -> bytes | BlobRef:
+        return data if len(data) <= INLINE // 2 else self.port.put_blob(data)
+
+    def _bytes(self, body: bytes | BlobRef) -> bytes:
+        return self.port.get_blob(body) if isinstance(body, BlobRef) else body
+
+    def _numbered(self, frame: Frame, n: int, nid: str, ack: int = 0) -> Frame:
+        identity = id_of(self.term.epoch, frame.tick, n, nid)
+        return msgspec.structs.replace(frame, n=n, ack=ack, id=identity)
+
+    def status(self) -> dict[str, Any]:
+        """What can be said of the live side: clock, tick, members, who is late, what was refused."""
+        return {
+            "clock": self.clock,
+            "tick": self.session.tick,
+            "epoch": self.term.epoch,
+            "members": {guest.nid[:8]: guest.name for guest in self.guests.values()},
+            "late": [guest.name for guest in self.guests.values() if guest.late],
+            "refused": self.refused,
+            "enforced": self.port.caps.enforced,
+        }
+
+    def release(self) -> None:
+        """Give the session its own transport back, with what was on its way."""
+        for guest in list(self.guests.values()):
+            self._fact("left", guest, "the world is live no more")
+            self._part(guest, None)
+        self.home.between_ticks.remove(self.attend)
+        for one in self.transport.waiting():
+            self.before.post(one.sender, one.target, one.body)
+        self.home.transport = self.before
