@@ -24,9 +24,11 @@ if TYPE_CHECKING:
     from unaiverse_lab.notebook.display import timeline as timeline
     from unaiverse_lab.notebook.display import trace_bundle as trace_bundle
     from unaiverse_lab.notebook.display import why as why
+    from unaiverse_lab.notebook.human import HumanPanel as HumanPanel
 
 _HOMES = {
     "Drawn": "display",
+    "HumanPanel": "human",
     "LiveDashboard": "dashboard",
     "Shown": "display",
     "display_dashboard": "display",

@@ -63,10 +63,7 @@ class LiveDashboard(LiveView):
 
     def show(self, tick: int | None = None) -> LiveDashboard:
         """Show the overview as it was at the end of a tick; None: as it is, from now on."""
-        self.tick = tick
-        if tick is not None:
-            self.page = "overview"
-        self._shown = None
+        self.tick = None if tick is None or tick >= self.session.tick else tick
         self.refresh()
         return self
 
@@ -74,7 +71,7 @@ class LiveDashboard(LiveView):
 
     def _figure(self) -> dict[str, Any]:
         """The page chosen, as a figure; the overview while the world has nothing to draw yet."""
-        if self.page == "statistics" and draws_itself(self.session):
+        if self.page == "statistics" and self.tick is None and draws_itself(self.session):
             drawn = self.session.world.stats.plot()
             if isinstance(drawn, Page):
                 return drawn.figure
@@ -87,9 +84,9 @@ class LiveDashboard(LiveView):
             return core_dash(self.session.trace, self.tick, theme=self._theme)
         return self._overview.follow(self.session.trace).dash(theme=self._theme)
 
-    def moment(self) -> Any:
+    def _moment(self) -> Any:
         """What decides whether there is anything new to show."""
-        return *super().moment(), self.tick, self.page, self._theme
+        return *super()._moment(), self.tick, self.page, self._theme
 
     def look(self) -> int:
         """Send the figure."""

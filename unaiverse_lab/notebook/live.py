@@ -115,8 +115,18 @@ class LiveView(anywidget.AnyWidget):
     def take(self, message: dict[str, Any]) -> None:
         """Do what a person asked for; called between two ticks."""
 
+    def show(self, tick: int | None = None) -> LiveView:
+        """Somebody looks at the end of a tick; None: at how things are. Views of the whole run need not care."""
+        return self
+
     def answer(self, message: dict[str, Any]) -> None:
         """Answer on the wire, if this needs an answer; called in any thread: nothing of the session may be touched."""
+
+    def point_at(self, tick: int | None) -> None:
+        """Let all views of the session show the end of a tick; None: how things are."""
+        watching = [getattr(watcher, "__self__", None) for watcher in self.session.watchers]
+        for view in dict.fromkeys(one for one in watching if isinstance(one, LiveView) and one is not self):
+            view.show(tick)
 
     # ------------------------------------------------------------------ what comes in
 
@@ -136,6 +146,8 @@ class LiveView(anywidget.AnyWidget):
                     self._viewers.add(view)
                 case {"kind": "bye", "view": str(view)}:
                     self._viewers.discard(view)
+                case {"kind": "cursor", "tick": int() | None as tick}:
+                    self.point_at(tick)
                 case _:
                     self.take(message)
             self._shown = None
@@ -143,7 +155,7 @@ class LiveView(anywidget.AnyWidget):
 
     # ------------------------------------------------------------------ keeping up
 
-    def moment(self) -> Any:
+    def _moment(self) -> Any:
         """What decides whether there is anything new to show."""
         trace = self.session.trace
         return self.session.tick, len(trace), trace[-1] if len(trace) > trace.gone else None
@@ -170,7 +182,7 @@ class LiveView(anywidget.AnyWidget):
 
     def refresh(self) -> None:
         """Show how things are, if anybody looks and anything has changed."""
-        if self._closed or not self._viewers or self._shown == (moment := self.moment()):
+        if self._closed or not self._viewers or self._shown == (moment := self._moment()):
             return
         start = time.monotonic()
         self._shown = moment
