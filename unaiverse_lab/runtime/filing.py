@@ -10,6 +10,7 @@ from __future__ import annotations
 import enum
 import math
 import random
+import reprlib
 import sys
 import sysconfig
 import types
@@ -187,8 +188,9 @@ class Writer:
         special = self._special(value)
         if special is not None:
             return special
-        self._must_be_known(value, entry, f"{kind.__name__} {value!r:.60}", label)
-        return {"k": f"{kind.__name__} {value!r:.60}"}
+        what = f"{kind.__name__} {reprlib.repr(value):.60}"
+        self._must_be_known(value, entry, what, label)
+        return {"k": what}
 
     def _special(self, value: Any) -> Any:
         if isinstance(value, bytes):

@@ -16,6 +16,7 @@ import io
 import logging
 import operator
 import random
+import reprlib
 import sys
 import types
 import weakref
@@ -73,7 +74,7 @@ class Entry:
         kind: how its contents are noted.
         state: its contents, in which entries stand for the objects they are of.
         content: of subclasses of list, dict and the like: their items.
-        parent, label: where it was found first: an attribute, a key or a position of another entry.
+        parent, label: where it was found first: in another entry, as ``".attribute"`` or ``(key or position,)``.
     """
 
     __slots__ = ("content", "kind", "label", "live", "number", "parent", "state")
@@ -92,7 +93,7 @@ class Entry:
         parts: list[str] = []
         entry: Entry | None = self
         while entry is not None and entry.label is not None:
-            parts.append(entry.label if isinstance(entry.label, str) else f"[{entry.label!r}]")
+            parts.append(entry.label if isinstance(entry.label, str) else f"[{reprlib.repr(entry.label[0])}]")
             entry = entry.parent
         return "".join(reversed(parts)).lstrip(".")
 
@@ -236,14 +237,11 @@ class _Freezer:
     def _fill(self, entry: Entry) -> None:
         kind, value, note = entry.kind, entry.live, self._note
         if kind == DICT:
-            entry.state = [
-                (note(key, entry, "key"), note(item, entry, key if isinstance(key, int) else f"[{key!r}]"))
-                for key, item in value.items()
-            ]
+            entry.state = [(note(key, entry, (key,)), note(item, entry, (key,))) for key, item in value.items()]
         elif kind == OBJECT:
             self._fill_object(entry)
         elif kind in (LIST, SET, DEQUE):
-            entry.state = [note(item, entry, number) for number, item in enumerate(value)]
+            entry.state = [note(item, entry, (number,)) for number, item in enumerate(value)]
         elif kind == STATEFUL:
             entry.state = note(value.__getstate__(), entry, "")
         elif kind == STRUCT:
@@ -290,9 +288,9 @@ class _Freezer:
                 contents.append(note(getattr(value, name), entry, f".{name}"))
         entry.state = (cls, names, contents)
         if isinstance(value, dict):
-            entry.content = [(note(key, entry, "key"), note(item, entry, f"[{key!r}]")) for key, item in value.items()]
+            entry.content = [(note(key, entry, (key,)), note(item, entry, (key,))) for key, item in value.items()]
         elif isinstance(value, list | set | deque):
-            entry.content = [note(item, entry, number) for number, item in enumerate(value)]
+            entry.content = [note(item, entry, (number,)) for number, item in enumerate(value)]
         elif isinstance(value, BaseException):
             entry.content = note(value.args, entry, ".args")
 
