@@ -23,6 +23,11 @@ if TYPE_CHECKING:
     from unaiverse_lab.data.props import DataProps
     from unaiverse_lab.data.slots import StreamType
     from unaiverse_lab.data.streams import Stream
+    from unaiverse_lab.events.entity import Entity, Object, User
+    from unaiverse_lab.events.event import Event
+    from unaiverse_lab.events.places import LocationWorld
+    from unaiverse_lab.events.screens import ChatInterfaceWorld
+    from unaiverse_lab.events.world import BaseWorld
     from unaiverse_lab.runtime.launch import load, run_synch
     from unaiverse_lab.runtime.node import Node
     from unaiverse_lab.runtime.session import Session
@@ -36,16 +41,22 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "Agent": "agents.agent",
+    "BaseWorld": "events.world",
+    "ChatInterfaceWorld": "events.screens",
     "CompletionReason": "core.interaction",
     "Custom": "core.custom",
     "DataProps": "data.props",
+    "Entity": "events.entity",
+    "Event": "events.event",
     "Human": "data.processors",
     "HybridStateMachine": "behavior.machine",
     "Identity": "data.processors",
     "Interaction": "core.interaction",
+    "LocationWorld": "events.places",
     "Node": "runtime.node",
     "NodeProfile": "core.profile",
     "NodeSynchronizer": "runtime.synchronizer",
+    "Object": "events.entity",
     "PolicyFilterDelayAction": "behavior.policy",
     "PolicyHumanLikeDelay": "behavior.policy",
     "ScriptedHuman": "data.processors",
@@ -54,9 +65,11 @@ _HOMES = {
     "Stream": "data.streams",
     "StreamType": "data.slots",
     "Trace": "runtime.trace",
+    "User": "events.entity",
     "World": "world.world",
     "action": "behavior.actions",
     "behavior": "",
+    "events": "",
     "gallery": "world.folder",
     "lint": "behavior.lint",
     "load": "runtime.launch",
@@ -70,16 +83,22 @@ _HOMES = {
 
 __all__ = [
     "Agent",
+    "BaseWorld",
+    "ChatInterfaceWorld",
     "CompletionReason",
     "Custom",
     "DataProps",
+    "Entity",
+    "Event",
     "Human",
     "HybridStateMachine",
     "Identity",
     "Interaction",
+    "LocationWorld",
     "Node",
     "NodeProfile",
     "NodeSynchronizer",
+    "Object",
     "PolicyFilterDelayAction",
     "PolicyHumanLikeDelay",
     "ScriptedHuman",
@@ -88,9 +107,11 @@ __all__ = [
     "Stream",
     "StreamType",
     "Trace",
+    "User",
     "World",
     "action",
     "behavior",
+    "events",
     "gallery",
     "lint",
     "load",

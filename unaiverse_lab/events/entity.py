@@ -1,0 +1,194 @@
+"""Members of a world that events reach: objects, which only react, and users, who are moved from outside."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from unaiverse_lab.agents import Agent as StateMachineAgent
+from unaiverse_lab.behavior import HybridStateMachine
+from unaiverse_lab.core.envelope import InteractionMessage, ProfileUpdate
+from unaiverse_lab.core.errors import LabError, WorldError
+from unaiverse_lab.core.records import RoleSet
+from unaiverse_lab.events.event import Event, parsed
+from unaiverse_lab.events.reacting import AGENT, OBJECT, USER, Mailbox, Reacting, event_in, message_of
+from unaiverse_lab.events.serving import EventSurroundings
+
+LIMIT = 1000
+
+
+class Entity(Reacting, StateMachineAgent):
+    """A member of a world with a state machine, which sends events and reacts to them.
+
+    It is an ordinary agent, too: give it a role with a behavior, and transitions with the argument ``event`` are
+    triggered by events of that type.
+
+    Args:
+        name: for readers; default: its id.
+        id: 1 to 64 letters, digits, ``_`` and ``-``, unique in its world; default: the name of its node.
+        description: for those who choose whom to turn to.
+        actions: :class:`~unaiverse_lab.events.Action` classes (or instances); the list is copied.
+        properties: what the world is to hold of it at first, such as ``location``.
+        options: those of :class:`unaiverse_lab.Agent`.
+
+    Raises:
+        WorldError: the id is not one, or something is no action.
+    """
+
+    entity_type = AGENT
+
+    def __init__(
+        self,
+        name: str | None = None,
+        id: str | None = None,
+        description: str = "",
+        *,
+        actions: Iterable[Any] = (),
+        properties: dict[str, Any] | None = None,
+        **options: Any,
+    ) -> None:
+        known = self.__dict__.get("_sent_events") is not None
+        if not known:
+            self._set_up(name, id, description, (), properties or {})
+        StateMachineAgent.__init__(self, **options)
+        if not isinstance(self.surroundings, EventSurroundings):
+            self.surroundings = EventSurroundings(self)
+            if self.link is not None:
+                self.surroundings.attach(self.link)
+            else:
+                self.behav = HybridStateMachine(self)
+                self.behav.add_state("empty")
+        if not known:
+            self._know(*(self.doing(one).trigger for one in self.action_names()))
+            for one in actions:
+                self.register_action(one)
+
+    _fleeting_fields = ("event_classes",)
+
+    @property
+    def host_world(self) -> Any:
+        """The world it is in, when that is in the same process; None elsewhere."""
+        home = getattr(self.link, "synchronizer", None)
+        host = None if home is None else home.world_node
+        return None if host is None else host.world
+
+    @property
+    def host_world_id(self) -> str | None:
+        """The id of the world it is in."""
+        return None if self.link is None else self.link.world_id
+
+    def attach_to(self, link: Any) -> None:
+        """Tie it to its node."""
+        super().attach_to(link)
+        world = self.host_world
+        if isinstance(world, Reacting):
+            world._know(*self.event_classes.values())
+
+    def stream_profile(self) -> dict[str, Any]:
+        """What the profile says of streams, and of the entity."""
+        return {**super().stream_profile(), "entity": msgspec.to_builtins(self.card())}
+
+    def accept_new_role(self, role: int) -> None:
+        """Install the behavior of the role, or its own if the world has none for it."""
+        link = self._need_link()
+        world = self.host_world
+        if link.behavior_template(link.role_table.custom_name(role)) is not None:
+            super().accept_new_role(role)
+        else:
+            previous = self.behav.role
+            self.behav = HybridStateMachine(self)
+            self.build_behavior(self.behav)
+            self.behav.wildcards.update(self.behav_wildcards)
+            shown = world.shown_role(self) if hasattr(world, "shown_role") else self.entity_class
+            self.behav.set_role(shown)
+            if self.policy_filter is not None:
+                self.set_policy_filter(self.policy_filter)
+            former = None if previous == "unknown" else previous
+            link.record(RoleSet(self.clock.tick, self.clock.now, link.name, shown, self.behav.state, former))
+        if world is not None and hasattr(world, "event_classes"):
+            for kind, cls in self.event_classes.items():
+                world.event_classes[kind] = cls
+            self.event_classes = world.event_classes
+        self._find_listeners()
+        if "entity" not in link.profile.get_dynamic_profile():
+            self._tell_profile()
+
+    def _tell_profile(self) -> None:
+        link = self._need_link()
+        link.profile.update_dynamic(self.stream_profile())
+        if link.world_id is not None:
+            link.post(link.world_id, ProfileUpdate(link.profile.to_dict()))
+
+    def _actions_changed(self, name: str) -> None:
+        super()._actions_changed(name)
+        self._tell_profile()
+
+    def _post_to_world(self, wire: dict[str, Any]) -> None:
+        link: Any = self._need_link()
+        host = link.synchronizer.world_node
+        if host is None:
+            raise WorldError(f"there is no world to take the event of {self.id!r}")
+        link.post(host.peer_id, message_of(wire, []))
+
+    async def _on_message(self, sender: str, body: InteractionMessage) -> None:
+        wire = event_in(body)
+        if wire is None:
+            await self._on_interaction(sender, body)
+        elif sender != self._need_link().world_id:
+            raise LabError(f"{sender} brought an event itself: only the world delivers")
+        else:
+            await self.take_event(wire)
+
+    _handlers = {**StateMachineAgent._handlers, InteractionMessage: _on_message}
+
+
+class Object(Entity):
+    """Something that only reacts: its machine has one state, and each of its actions is a self-loop."""
+
+    entity_type = OBJECT
+
+
+class User(Entity):
+    """Somebody outside: a person at a keyboard, a front end, a test. What is delivered is kept in ``received``.
+
+    Args:
+        id: its identifier.
+        name: for readers.
+        limit: how many events to keep.
+        opening: events it sends as soon as it is in a world.
+    """
+
+    entity_type = USER
+
+    def __init__(
+        self,
+        id: str = "test_user",
+        name: str | None = None,
+        description: str = "",
+        *,
+        limit: int = LIMIT,
+        opening: Iterable[Event] = (),
+        **options: Any,
+    ) -> None:
+        if "received" not in self.__dict__:
+            self.received = Mailbox(limit)
+            self.opening = [(type(one), one.wire()) for one in opening]
+        super().__init__(name or id.replace("_", " ").title(), id, description, **options)
+
+    def send(self, event: Event) -> Event:  # type: ignore[override]
+        """Send an event, between two ticks or during one; see :meth:`send_event`."""
+        return self.send_event(event)
+
+    def accept_new_role(self, role: int) -> None:
+        """Take its place in the world."""
+        super().accept_new_role(role)
+        self.received.classes = self.event_classes
+        opening, self.opening = self.opening, []
+        for cls, wire in opening:
+            self.send_event(parsed(cls, wire))
+
+    async def _listen(self, wire: dict[str, Any], link: Any) -> None:
+        self.received.add(wire)
+        await super()._listen(wire, link)
