@@ -34,8 +34,8 @@ def demo(
         out.mkdir(parents=True, exist_ok=True)
         notebook, page, trace = out / DEMO, out / Path(DEMO).with_suffix(".html"), out / "trace.jsonl"
         trace.unlink(missing_ok=True)
-        from unaiverse_lab.notebook.display import export_html
         from unaiverse_lab.notebook.execution import CellFailed, execute_notebook
+        from unaiverse_lab.notebook.export import export_html
 
         typer.echo(f"executing {source.name} ...", err=True)
         try:

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from unaiverse_lab.notebook.display import Drawn as Drawn
     from unaiverse_lab.notebook.display import Shown as Shown
     from unaiverse_lab.notebook.display import display_dashboard as display_dashboard
-    from unaiverse_lab.notebook.display import export_html as export_html
     from unaiverse_lab.notebook.display import figure_bundle as figure_bundle
     from unaiverse_lab.notebook.display import graph as graph
     from unaiverse_lab.notebook.display import machine_bundle as machine_bundle
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
     from unaiverse_lab.notebook.display import timeline as timeline
     from unaiverse_lab.notebook.display import trace_bundle as trace_bundle
     from unaiverse_lab.notebook.display import why as why
+    from unaiverse_lab.notebook.export import export_html as export_html
     from unaiverse_lab.notebook.human import HumanPanel as HumanPanel
 
 _HOMES = {
@@ -32,7 +32,7 @@ _HOMES = {
     "LiveDashboard": "dashboard",
     "Shown": "display",
     "display_dashboard": "display",
-    "export_html": "display",
+    "export_html": "export",
     "figure_bundle": "display",
     "graph": "display",
     "machine_bundle": "display",

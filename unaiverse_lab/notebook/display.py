@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from html import escape
 from itertools import islice
-from pathlib import Path
 from typing import Any, get_args
 
 from unaiverse_lab.behavior.machine import HybridStateMachine
@@ -265,35 +264,6 @@ def display_dashboard(session: Records, tick: int | None = None, theme: str | No
         LabError: there is no such theme.
     """
     return Drawn(core_dash(_trace_of(session), tick, theme=theme))
-
-
-# ---------------------------------------------------------------------- notebooks as pages
-
-
-def export_html(notebook: str | Path, page: str | Path) -> None:
-    """Write an executed notebook as one HTML page that shows every output without running anything.
-
-    Saved widgets would need scripts from the network; their static form takes their place.
-
-    Raises:
-        ImportError: nbconvert is not installed.
-        OSError: a file cannot be read or written.
-    """
-    from nbconvert import HTMLExporter
-    from traitlets.config import Config
-
-    config = Config()
-    config.NbConvertBase.display_data_priority = [
-        "text/html",
-        "image/svg+xml",
-        "image/png",
-        "text/markdown",
-        "text/plain",
-    ]
-    config.HTMLExporter.require_js_url = "data:text/javascript,"  # only widgets need it
-    exporter: Any = HTMLExporter
-    content, _ = exporter(config=config).from_filename(str(notebook))
-    Path(page).write_text(content, encoding="utf-8")
 
 
 # ---------------------------------------------------------------------- pieces

@@ -81,6 +81,8 @@ class LiveView(anywidget.AnyWidget):
     words = traitlets.Unicode().tag(sync=True)
     """What is seen where there is nothing to draw with: HTML without scripts."""
 
+    _closed = True
+
     def __init__(self, session: Session) -> None:
         self.session = session
         self._mailbox: deque[dict[str, Any]] = deque()
