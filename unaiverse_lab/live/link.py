@@ -1,0 +1,229 @@
+"""One connection to NATS, with a thread and an event loop of its own, so that a busy cell stops no heartbeat."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import random
+import re
+import threading
+from collections import deque
+from collections.abc import Awaitable, Callable, Coroutine
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeout
+from typing import Any, TypeVar
+
+from unaiverse_lab.core.errors import LabError
+from unaiverse_lab.live.broker import BrokerError
+from unaiverse_lab.live.port import LinkEvent
+
+T = TypeVar("T")
+CONNECT_WITHIN = 5.0
+PENDING = 8 * 1024 * 1024
+LONGEST_PAUSE = 2.0
+_log = logging.getLogger("unaiverse_lab.live")
+
+
+def without_secret(url: str) -> str:
+    """An address without what only its owner should know."""
+    return re.sub(r"//[^/@]*@", "//", url)
+
+
+class Link:
+    """A connection that comes back by itself.
+
+    Args:
+        urls: addresses of the broker.
+        name: for the broker's monitoring.
+        events: where it is noted when the connection comes and goes.
+
+    ``nats`` and ``js`` belong to the thread of the link: only coroutines given to :meth:`call` or :meth:`start` use
+    them. ``news`` is notified whenever something came.
+
+    Raises:
+        BrokerError: nats-py is not installed, or nobody answers there.
+    """
+
+    def __init__(self, urls: list[str], name: str, events: deque[LinkEvent]) -> None:
+        try:
+            from nats.aio.client import Client
+        except ImportError:
+            raise BrokerError("live worlds need nats-py: pip install 'unaiverse-lab[live]'") from None
+        self._client = Client()
+        self.urls = urls
+        self.events = events
+        self.news = threading.Condition()
+        self.on_up: list[Callable[[], Awaitable[None]]] = []
+        self.closed = False
+        self.counts = {"up": 0, "down": 0, "errors": 0}
+        self._tasks: list[asyncio.Task[None]] = []
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._work, name=f"unaiverse-lab-link-{name}", daemon=True)
+        self._thread.start()
+        self.up: asyncio.Event
+        try:
+            self.call(self._connect(name), CONNECT_WITHIN + 5)
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def nats(self) -> Any:
+        """The client."""
+        return self._client
+
+    @property
+    def js(self) -> Any:
+        """Its JetStream side."""
+        return self._jetstream
+
+    @property
+    def is_up(self) -> bool:
+        """Whether it is connected."""
+        return bool(self._client.is_connected)
+
+    # ------------------------------------------------------------------ the thread
+
+    def _work(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        try:
+            self._loop.run_forever()
+        finally:
+            self._loop.run_until_complete(self._loop.shutdown_asyncgens())
+            self._loop.close()
+
+    def call(self, work: Coroutine[Any, Any, T], timeout: float | None) -> T:
+        """Run a coroutine in the link's thread, and wait for its result.
+
+        Raises:
+            BrokerError: the link is closed, or it took longer than ``timeout`` seconds.
+        """
+        if self.closed or not self._thread.is_alive():
+            work.close()
+            raise BrokerError("the link to the broker is closed")
+        future: Future[T] = asyncio.run_coroutine_threadsafe(work, self._loop)
+        try:
+            return future.result(timeout)
+        except FutureTimeout:
+            future.cancel()
+            raise BrokerError(f"the broker did not answer within {timeout:g} s") from None
+        except BaseException:
+            future.cancel()
+            raise
+
+    def soon(self, function: Callable[..., Any], *arguments: Any) -> None:
+        """Call a function in the link's thread, without waiting."""
+        if not self.closed:
+            with contextlib.suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(function, *arguments)
+
+    async def start(self, work: Coroutine[Any, Any, None], what: str) -> None:
+        """Let a coroutine run as long as the link lives; when it fails, that is told as an event."""
+
+        async def guarded() -> None:
+            try:
+                await work
+            except asyncio.CancelledError:
+                raise
+            except Exception as error:
+                self.tell("error", f"{what}: {type(error).__name__}: {error}")
+
+        self._tasks.append(asyncio.get_running_loop().create_task(guarded()))
+
+    def tell(self, kind: str, detail: str = "") -> None:
+        """Note an event, and wake whoever waits for news."""
+        self.events.append(LinkEvent(kind, detail))
+        _log.debug("%s %s", kind, detail)
+        self.notify()
+
+    def notify(self) -> None:
+        """Wake whoever waits for news."""
+        with self.news:
+            self.news.notify_all()
+
+    # ------------------------------------------------------------------ the connection
+
+    async def _connect(self, name: str) -> None:
+        self.up = asyncio.Event()
+        addresses = ", ".join(map(without_secret, self.urls))
+        try:
+            await asyncio.wait_for(
+                self._client.connect(
+                    self.urls, name=name, error_cb=self._on_error, disconnected_cb=self._on_down,
+                    reconnected_cb=self._on_up, closed_cb=self._on_closed, ping_interval=1, max_outstanding_pings=2,
+                    max_reconnect_attempts=-1, reconnect_time_wait=0, connect_timeout=2, pending_size=PENDING,
+                    reconnect_to_server_handler=self._pause_before, flusher_queue_size=4096,
+                ),
+                CONNECT_WITHIN,
+            )  # fmt: skip
+        except Exception as error:
+            reason = str(error) or type(error).__name__
+            raise BrokerError(f"no broker answers at {addresses}: {without_secret(reason)}") from None
+        self._jetstream = self._client.jetstream(timeout=2.0)
+        self.up.set()
+
+    def _pause_before(self, servers: list[Any], info: dict[str, Any]) -> tuple[Any, float]:
+        """Which server to try next, and after how long."""
+        server = min(servers, key=lambda one: one.reconnects)
+        pause: float = min(LONGEST_PAUSE, 0.02 * 1.5 ** min(server.reconnects, 20))
+        return server, pause * random.uniform(0.7, 1.3)
+
+    async def _on_error(self, error: Exception) -> None:
+        self.counts["errors"] += 1
+        _log.debug("nats: %s", error)
+
+    async def _on_down(self) -> None:
+        self.up.clear()
+        if not self.closed:
+            self.counts["down"] += 1
+            self.tell("down")
+
+    async def _on_up(self) -> None:
+        self.counts["up"] += 1
+        self.up.set()
+        self.tell("up")
+        for again in list(self.on_up):
+            try:
+                await again()
+            except Exception as error:
+                self.tell("error", f"after reconnecting: {type(error).__name__}: {error}")
+
+    async def _on_closed(self) -> None:
+        if not self.closed:
+            self.up.clear()
+            self.tell("error", "the broker closed the connection for good")
+
+    async def barrier(self, timeout: float = 5.0) -> None:
+        """Return when the broker has seen everything written before. The client's own ``flush`` alone is none."""
+        async with asyncio.timeout(timeout):
+            while self._client.pending_data_size:
+                await asyncio.sleep(0)
+            await self._client.flush()
+
+    def close(self) -> None:
+        """End the connection and the thread."""
+        if self.closed:
+            return
+        self.closed = True
+        if self._thread.is_alive():
+            with contextlib.suppress(Exception):
+                asyncio.run_coroutine_threadsafe(self._finish(), self._loop).result(5.0)
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join(5.0)
+        self.notify()
+
+    async def _finish(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        with contextlib.suppress(Exception):
+            await asyncio.wait_for(self._client.close(), 2.0)
+        rest = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+        for task in rest:
+            task.cancel()
+        await asyncio.gather(*rest, return_exceptions=True)
+
+
+class LinkLost(LabError):
+    """The link to the broker is down for too long."""

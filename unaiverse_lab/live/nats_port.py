@@ -1,0 +1,355 @@
+"""A member's place at a log on NATS."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import secrets
+from base64 import b32encode
+from collections import deque
+from typing import Any
+
+import msgspec
+
+from unaiverse_lab.core.errors import LabError
+from unaiverse_lab.live.broker import BrokerError
+from unaiverse_lab.live.link import Link
+from unaiverse_lab.live.port import IN_LIMIT, OUT_LIMIT, Backpressure, BlobError, Caps, LinkEvent, Refused, Ticket
+from unaiverse_lab.live.wire import (
+    INLINE,
+    MAX_BLOB,
+    BlobRef,
+    EventTooLarge,
+    Frame,
+    Grant,
+    Join,
+    Kind,
+    Refusal,
+    Sequence,
+    WireError,
+    body_in,
+    decode_frame,
+    encode_frame,
+    frame_of,
+    id_of,
+)
+
+WINDOW = 64
+"""Frames on their way to the log at one time."""
+
+CHUNK = 512 * 1024
+GAP = 0.1
+"""Seconds a member waits for what is missing before it asks for it."""
+
+STORED_WITHIN = 2.0
+LONGEST_RETRY = 1.0
+
+
+class Subjects:
+    """The names of one world on a broker.
+
+    Args:
+        wid: its identifier: 16 lower-case letters and digits.
+    """
+
+    def __init__(self, wid: str) -> None:
+        self.wid = wid
+        self.prefix = f"uw1.{wid}"
+        self.log = f"UW1_{wid.upper()}_LOG"
+        self.blobs = f"UW1_{wid.upper()}_BLOB"
+        self.tick = f"{self.prefix}.tick"
+        self.sys = f"{self.prefix}.sys"
+
+    def out(self, nid: str) -> str:
+        """What a member says."""
+        return f"{self.prefix}.out.{nid}"
+
+    def inbox(self, nid: str, token: str) -> str:
+        """What a member is told."""
+        return f"{self.prefix}.in.{nid}.{token}"
+
+    def join(self, nid: str) -> str:
+        """Where it asks to be let in."""
+        return f"{self.prefix}.join.{nid}"
+
+    def again(self, nid: str) -> str:
+        """Where it asks for what it missed."""
+        return f"{self.prefix}.q.{nid}.resync"
+
+    def chunk(self, sha256: str, index: int) -> str:
+        """One part of a long message."""
+        return f"{self.prefix}.blob.{sha256[:2]}.{sha256}.{index}"
+
+
+def new_wid() -> str:
+    """An identifier for a world."""
+    return b32encode(secrets.token_bytes(10)).decode().lower()
+
+
+def new_nid() -> str:
+    """An identifier for a node, as long as the keys that will be in its place."""
+    return "U" + b32encode(secrets.token_bytes(35)).decode()[:55]
+
+
+class NatsPort:
+    """A place at a log on NATS; see :class:`~.port.Port`.
+
+    Args:
+        urls: addresses of the broker.
+        wid: which world.
+        nid: the member's node id; default: a new one.
+
+    Raises:
+        BrokerError: nobody answers there.
+    """
+
+    def __init__(self, urls: list[str], wid: str, nid: str | None = None) -> None:
+        self.nid = nid or new_nid()
+        self.session = secrets.token_hex(8)
+        self.subjects = Subjects(wid)
+        self.caps = Caps(True, False, True, INLINE, MAX_BLOB)
+        self.events: deque[LinkEvent] = deque(maxlen=1024)
+        self.refused = 0
+        self.resends = 0
+        self._n = 0
+        self._waiting: deque[tuple[Ticket, bytes, str]] = deque()
+        self._unstored = 0
+        self._in: deque[Frame] = deque()
+        self._order = Sequence()
+        self._token = ""
+        self._gap_since: float | None = None
+        self.link = Link(urls, f"unaiverse-lab {self.nid[:8]}", self.events)
+        try:
+            self.link.call(self._begin(), 15.0)
+        except BaseException:
+            self.link.close()
+            raise
+
+    async def _begin(self) -> None:
+        self._to_send = asyncio.Event()
+        self._again = asyncio.Event()
+        self.link.on_up.append(self._came_back)
+        await self.link.start(self._send(), "sending")
+
+    async def _came_back(self) -> None:
+        self._again.set()
+        if self._token:
+            await self._ask_again()
+
+    # ------------------------------------------------------------------ to the log
+
+    def post(self, frame: Frame) -> Ticket:
+        """Put a frame into the log; never waits."""
+        if self.link.closed:
+            raise LabError("the port is closed")
+        if self._unstored >= OUT_LIMIT:
+            raise Backpressure(f"{OUT_LIMIT} frames wait to be stored")
+        n = self._n + 1
+        identity = id_of(self.nid, self.session, n)
+        data = encode_frame(msgspec.structs.replace(frame, n=n, ack=self._order.next - 1, id=identity))
+        ticket = Ticket(n)
+        self._n = n
+        self._unstored += 1
+        self._waiting.append((ticket, data, identity.hex()))
+        self.link.soon(self._to_send.set)
+        return ticket
+
+    async def _send(self) -> None:
+        """Bring what was posted into the log, at most so many at a time; what is not confirmed goes again, same id."""
+        window: list[tuple[Ticket, bytes, str]] = []
+        pause = 0.05
+        while True:
+            while self._waiting and len(window) < WINDOW:
+                window.append(self._waiting.popleft())
+            if not window:
+                self._to_send.clear()
+                if not self._waiting:
+                    await self._to_send.wait()
+                continue
+            await self.link.up.wait()
+            self._again.clear()
+            sends = [asyncio.ensure_future(self._store(*item)) for item in window]
+            broken = asyncio.ensure_future(self._again.wait())
+            everything = asyncio.gather(*sends, return_exceptions=True)
+            either: set[asyncio.Future[Any]] = {everything, broken}
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+            broken.cancel()
+            for send in sends:
+                send.cancel()
+            await asyncio.gather(*sends, return_exceptions=True)
+            left = [item for item in window if item[0].state == "queued"]
+            self._unstored -= len(window) - len(left)
+            if len(left) < len(window):
+                self.link.notify()
+            self.resends += len(left)
+            window = left
+            if window and not self._again.is_set():
+                await asyncio.sleep(pause)
+                pause = min(LONGEST_RETRY, 2 * pause)
+            else:
+                pause = 0.05
+
+    async def _store(self, ticket: Ticket, data: bytes, identity: str) -> None:
+        ack = await self.link.js.publish(
+            self.subjects.out(self.nid), data, timeout=STORED_WITHIN, headers={"Nats-Msg-Id": identity}
+        )
+        ticket.seq, ticket.state = ack.seq, "stored"
+
+    def flush(self, timeout: float = 30.0) -> None:
+        """Wait until everything posted is stored."""
+        with self.link.news:
+            if not self.link.news.wait_for(lambda: not self._unstored or self.link.closed, timeout):
+                raise BrokerError(f"{self._unstored} frames could not be stored within {timeout:g} s")
+        if self._unstored:
+            raise BrokerError("the link was closed before everything was stored")
+
+    # ------------------------------------------------------------------ what comes
+
+    def poll(self, limit: int = 1024) -> list[Frame]:
+        """What came for this member, in order, each exactly once."""
+        frames: list[Frame] = []
+        while self._in and len(frames) < limit:
+            frames.append(self._in.popleft())
+        return frames
+
+    def wait(self, timeout: float) -> bool:
+        """Wait until something came."""
+        with self.link.news:
+            if not self._something():
+                self.link.news.wait(timeout)
+        return self._something()
+
+    def _something(self) -> bool:
+        return bool(self._in)
+
+    async def _listen(self, token: str) -> None:
+        self._token = token
+        await self.link.nats.subscribe(self.subjects.inbox(self.nid, token), cb=self._on_frame)
+        await self.link.barrier()
+        await self._ask_again()
+        await self.link.start(self._watch(), "watching")
+
+    async def _on_frame(self, message: Any) -> None:
+        try:
+            frame = decode_frame(message.data)
+        except WireError:
+            self.refused += 1
+            return
+        if len(self._in) >= IN_LIMIT:
+            return  # asked for again when there is room
+        ready = self._order.take(frame.n, frame)
+        if ready:
+            self._in.extend(ready)
+            self.link.notify()
+
+    async def _watch(self) -> None:
+        """Ask for what is missing."""
+        last, since = -1, 0.0
+        while True:
+            await asyncio.sleep(GAP)
+            since = since + GAP if self._order.next == last else 0.0
+            last = self._order.next
+            if self._order.gap or since >= 1.0:
+                since = 0.0
+                await self._ask_again()
+
+    async def _ask_again(self) -> None:
+        """Have everything from the first missing number on sent once more."""
+        if self.link.is_up and len(self._in) < IN_LIMIT:
+            with contextlib.suppress(Exception):
+                await self.link.nats.publish(self.subjects.again(self.nid), str(self._order.next).encode())
+
+    # ------------------------------------------------------------------ coming and going
+
+    def join(self, request: Join, timeout: float = 30.0) -> Grant:
+        """Ask the host to be let in, and wait for its answer."""
+        frame = frame_of(Kind.JOIN, request)
+        data = encode_frame(msgspec.structs.replace(frame, n=1, id=id_of(self.nid, request.nonce)))
+        answer = self.link.call(self._ask_to_join(data, request.nonce, timeout), timeout + 5.0)
+        if isinstance(answer, Refusal):
+            raise Refused(answer.reason, answer.detail)
+        self.link.call(self._listen(answer.token), 15.0)
+        self.link.tell("granted")
+        return answer
+
+    async def _ask_to_join(self, data: bytes, nonce: str, timeout: float) -> Grant | Refusal:
+        subject = self.subjects.join(self.nid)
+        for _ in range(max(1, round(timeout))):
+            await self.link.up.wait()
+            try:
+                message = await self.link.nats.request(subject, data, timeout=1.0)
+                frame = decode_frame(message.data)
+                answer: Grant | Refusal = (
+                    body_in(frame, Refusal) if frame.kind == Kind.REFUSAL else body_in(frame, Grant)
+                )
+            except WireError:
+                self.refused += 1
+                continue
+            except Exception as error:  # nobody listens (yet), or the answer takes longer
+                if "responders" in type(error).__name__.lower():
+                    await asyncio.sleep(1.0)
+                continue
+            if answer.nonce == nonce:
+                return answer
+        return Refusal(nonce, "no_answer", f"no host answered within {timeout:g} s; is the world running?")
+
+    def close(self, drain: bool = True, timeout: float = 5.0) -> None:
+        """Give up the place."""
+        if drain and not self.link.closed:
+            with contextlib.suppress(LabError):
+                self.flush(timeout)
+        self.link.close()
+
+    # ------------------------------------------------------------------ long messages
+
+    def put_blob(self, data: bytes, media: str = "") -> BlobRef:
+        """Store a long message."""
+        if len(data) > MAX_BLOB:
+            raise EventTooLarge(f"a blob holds {MAX_BLOB} bytes, not {len(data)}")
+        digest = hashlib.sha256(data).hexdigest()
+        self.link.call(self._put(digest, data), 60.0)
+        return BlobRef(digest, len(data), media, self.nid)
+
+    async def _put(self, digest: str, data: bytes) -> None:
+        for first in range(0, len(data), 16 * CHUNK):
+            chunks = range(first, min(len(data), first + 16 * CHUNK), CHUNK)
+            await asyncio.gather(
+                *(self._put_chunk(digest, start // CHUNK, data[start : start + CHUNK]) for start in chunks)
+            )
+
+    async def _put_chunk(self, digest: str, index: int, chunk: bytes) -> None:
+        for _ in range(30):
+            await self.link.up.wait()
+            try:
+                await self.link.js.publish(self.subjects.chunk(digest, index), chunk, timeout=STORED_WITHIN)
+                return
+            except Exception as error:
+                failure = error
+                await asyncio.sleep(0.05)
+        raise BrokerError(f"a long message could not be stored: {failure}")
+
+    def get_blob(self, ref: BlobRef, timeout: float = 10.0) -> bytes:
+        """A long message, its length and SHA-256 checked."""
+        if not 0 <= ref.length <= MAX_BLOB or len(ref.sha256) != 64 or not ref.sha256.isalnum():
+            raise BlobError(f"{ref!r:.80} is no reference to a long message")
+        data = self.link.call(self._get(ref), timeout)
+        if len(data) != ref.length or hashlib.sha256(data).hexdigest() != ref.sha256:
+            raise BlobError(f"the blob {ref.sha256[:12]} is damaged")
+        return data
+
+    async def _get(self, ref: BlobRef) -> bytes:
+        count = -(-ref.length // CHUNK)
+        return b"".join(await asyncio.gather(*(self._get_chunk(ref.sha256, index) for index in range(count))))
+
+    async def _get_chunk(self, digest: str, index: int) -> bytes:
+        for _ in range(30):
+            await self.link.up.wait()
+            try:
+                subject = self.subjects.chunk(digest, index)
+                found = await self.link.js.get_last_msg(self.subjects.blobs, subject, direct=True)
+                return bytes(found.data or b"")
+            except Exception as error:
+                failure = error
+                await asyncio.sleep(0.05)
+        raise BlobError(f"the blob {digest[:12]} is not there: {failure}")
