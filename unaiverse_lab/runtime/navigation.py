@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, Self
 from unaiverse_lab.core.errors import WorldError, did_you_mean
 from unaiverse_lab.core.records import InState, Moved, Record, Tried
 from unaiverse_lab.runtime.background import Background, Slices, breathe, show
+from unaiverse_lab.runtime.branches import Branch
 from unaiverse_lab.runtime.control import Breakpoint, Goal, Hit, goal_of, new_breakpoint, was_called
 from unaiverse_lab.runtime.history import History
 from unaiverse_lab.runtime.mailbox import Mailbox
@@ -374,8 +375,9 @@ class Navigation(Members):
     def goto(self, tick: int) -> Self:
         """Make everything what it was after a tick (-1: before the first one), or run on to it.
 
-        What happened later is forgotten; running on repeats it, unless something is done differently now. Nodes, agents
-        and streams stay the same objects. Files, pictures on the screen and the like stay as they are.
+        Running on repeats what happened later, unless something is done differently now: then what happened the first
+        time is kept as a branch, see :meth:`switch`. Actions that a cell has replaced stay the latest ones. Nodes,
+        agents and streams stay the same objects. Files, pictures on the screen and the like stay as they are.
 
         Raises:
             WorldError: there is no such tick, or no way back to it.
@@ -391,6 +393,45 @@ class Navigation(Members):
                 raise WorldError("this session keeps no history: Session(..., history=True)")
             if tick < self.tick:
                 self._history.go_to(tick)
+        self.tell("moved")
+        return self
+
+    def restart(self, tick: int) -> Self:
+        """Go back to a tick to go on from there; see :meth:`goto`, which it is but for ticks still to come.
+
+        Raises:
+            WorldError: there is no such tick, or no way back to it.
+        """
+        if tick > self.tick:
+            raise WorldError(f"tick {tick} has not been yet, this is tick {self.tick}: goto({tick}) runs on to it")
+        return self.goto(tick)
+
+    @property
+    def branch(self) -> str:
+        """The name of the run as it is now: ``"main"``, or that of a branch."""
+        return "main" if self._history is None else self._history.branch
+
+    @property
+    def branches(self) -> list[Branch]:
+        """The futures that were given up by going back, and that differ from the run as it is now; oldest first.
+
+        At most 8 are kept, with no more records in all than the trace keeps.
+        """
+        return [] if self._history is None else self._history.branches
+
+    def switch(self, branch: str | Branch) -> Self:
+        """Take up a future that was given up, at its end. The run as it is now becomes a branch instead.
+
+        Args:
+            branch: one of ``branches``, or its name.
+
+        Raises:
+            WorldError: there is none of that name, or no way to its end.
+        """
+        with self._occupied("is going to another branch (switch())"):
+            if self._history is None:
+                raise WorldError("this session keeps no history: Session(..., history=True)")
+            self._history.switch(branch)
         self.tell("moved")
         return self
 

@@ -118,11 +118,12 @@ class Trace:
         """
         if mark.records < self._gone:
             raise IndexError(f"record {mark.records} is gone: the trace keeps the last {self.capacity}")
+        if self._file is not None:  # it may have been begun after that moment
+            self._take_in()
+            self._file.seek(self._file.tell() - len(_lines(self.since(mark.records))))
+            self._file.truncate()
         del self._records[mark.records - self._gone :]
         self._digested, self._hash = mark.records, mark.digest.copy()
-        if self._file is not None:
-            self._file.seek(mark.position)
-            self._file.truncate()
 
     def write_to(self, path: str | Path) -> None:
         """Write the records in memory to a JSON Lines file, and to the same file every one that follows."""
