@@ -1,0 +1,243 @@
+"""The stepper: a session to go through, forward and back, with the machine of each agent before one's eyes."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Sequence
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import traitlets
+
+from unaiverse_lab.core.errors import LabError, did_you_mean
+from unaiverse_lab.notebook.display import graph, session_bundle
+from unaiverse_lab.notebook.frames import Feed
+from unaiverse_lab.notebook.live import LiveView
+from unaiverse_lab.runtime.mailbox import ALWAYS, AT_REST
+from unaiverse_lab.runtime.session import Session
+
+_HERE = Path(__file__).parent / "static"
+
+PANELS = ("roster", "graph", "inspect", "timeline")
+PROTO = 1
+TAIL = 160_000
+"""Bytes of records that a saved notebook keeps, so that they can be gone through without a kernel."""
+
+EXPLAINED = 0.1
+"""Seconds that may be spent to explain, for the saved notebook, where everybody stands."""
+
+WORDS = {
+    "until": "got there",
+    "break": "at a breakpoint",
+    "max_cycles": "paused",
+    "quiet": "nothing can happen any more",
+    "paused": "paused",
+    "interrupted": "interrupted",
+    "error": "ended by an error",
+}
+
+
+class Stepper(LiveView):
+    """A session to go through, forward and back.
+
+    It shows the machine of an agent with what was tried in a tick, who is where, the timeline, requests and messages,
+    and why the agent does not go on; it has buttons and keys to step, run, stop, look back, and start again from
+    there. All that is shown follows from the trace. A saved notebook keeps the latest records, which can be looked
+    through without a kernel; where widgets are not shown, there is a picture and a table.
+
+    Args:
+        session: the session.
+        agent: the node to begin with; default: the first one that has a state.
+        panels: which of ``"roster"``, ``"graph"``, ``"inspect"``, ``"timeline"`` to show; default: all.
+        height: of the upper panels, in pixels; default 420.
+
+    Raises:
+        LabError: no such node, or no such panel.
+    """
+
+    _esm = "\n".join((_HERE / name).read_text(encoding="utf-8") for name in ("replay.js", "drawing.js", "stepper.js"))
+    _css = _HERE / "stepper.css"
+
+    world = traitlets.Unicode().tag(sync=True)
+    agent = traitlets.Unicode(allow_none=True, default_value=None).tag(sync=True)
+    options = traitlets.Dict().tag(sync=True)
+    machines = traitlets.Dict().tag(sync=True)
+    breaks: Any = traitlets.List().tag(sync=True)
+    head = traitlets.Dict().tag(sync=True)
+    tail = traitlets.Dict().tag(sync=True)
+
+    def __init__(
+        self, session: Session, agent: str | None = None, panels: Sequence[str] = PANELS, height: int | None = None
+    ) -> None:
+        if agent is not None and agent not in session.nodes:
+            raise LabError(f"there is no node {agent!r}.{did_you_mean(agent, session.nodes)}")
+        for panel in panels:
+            if panel not in PANELS:
+                raise LabError(f"there is no panel {panel!r}.{did_you_mean(panel, PANELS)}")
+        self.feed = Feed(session.trace)
+        self._ended = ""
+        self._asked: dict[int, str] = {}
+        self._done: list[str] = []
+        self._refused = ""
+        self._saved: Any = None
+        super().__init__(session)
+        self.world = session.synchronizer.world_name
+        self.agent = agent
+        self.options = {"panels": list(panels), **({} if height is None else {"height": int(height)})}
+        if self._loop is not None:
+            session.mailbox.attach(self._loop)
+
+    # ------------------------------------------------------------------ what there is to see
+
+    def _told(self, what: str) -> None:
+        if what in WORDS:
+            self._ended = WORDS[what]
+        elif what == "moved":
+            self._ended = "went back"
+        asked = len(self._asked)
+        self._collect()
+        if len(self._asked) < asked:
+            self.refresh()
+        elif what == "running" or time.monotonic() < self._next:
+            super()._told(what)
+        else:
+            self.refresh()
+
+    def _collect(self) -> None:
+        for reply in self.session.mailbox.replies:
+            asked = self._asked.pop(reply.id, None)
+            if asked is not None:
+                self._done = [*self._done[-7:], asked]
+                self._refused = reply.error or ""
+
+    def _moment(self) -> Any:
+        return *super()._moment(), self.session.running, tuple(self._done), self._breaks()
+
+    def look(self) -> int:
+        """Send what is new."""
+        sent = self._send_frames(self.feed.fresh())
+        if self.breaks != (breaks := self._breaks()):
+            self.breaks = breaks
+        self.head = self._head()
+        return sent
+
+    def show(self, tick: int | None = None) -> Stepper:
+        """Move the cursor to the end of a tick; None: to how things are."""
+        self.send({"k": "cursor", "tick": tick})
+        return self
+
+    def _breaks(self) -> list[dict[str, Any]]:
+        return [one.to_dict() for one in self.session.breakpoints.values()]
+
+    def _send_frames(self, messages: list[dict[str, Any]]) -> int:
+        drawings = self.feed.machines.drawings
+        if len(drawings) != len(self.machines):
+            self.machines = dict(drawings)
+        letters = 0
+        for message in messages:
+            self.send(message)
+            letters += 40 * len(message["d"]["rows"]) + 5 * len(message["d"]["of"])
+        return letters
+
+    def _head(self) -> dict[str, Any]:
+        session = self.session
+        head: dict[str, Any] = {
+            "tick": session.tick,
+            "records": len(session.trace),
+            "run": "running" if session.running else "paused",
+            "word": self._ended or "paused",
+            "done": self._done,
+            "can_restart": "restart" in dir(session) or "goto" in dir(session),
+        }
+        run = session._background
+        if run is not None and run.active:
+            head["speed"] = run.speed
+        if self._refused:
+            head["refused"] = self._refused
+        if session.error is not None:
+            head["error"] = f"The run ended at tick {session.tick}: {type(session.error).__name__}: {session.error}"
+        if session.hits and not session.running:
+            hit = session.hits[0]
+            head["hit"] = {"name": hit.breakpoint, "tick": hit.tick, "node": hit.record.node, "number": hit.number}
+        return head
+
+    # ------------------------------------------------------------------ a person
+
+    def answer(self, message: dict[str, Any]) -> None:
+        """Say that a message has arrived."""
+        if message.get("kind") in ("hello", "do"):
+            self.wire.send({"kind": "ack", "id": message.get("id"), "proto": PROTO})
+
+    def take(self, message: dict[str, Any]) -> None:
+        """Do what was asked for, between two ticks."""
+        match message:
+            case {"kind": "do", "id": str(number), "op": str(op), "args": dict(args)}:
+                self._do(number, op, args)
+            case {"kind": "resync", "seq": int(seq)}:
+                self._send_frames(self.feed.resend(seq))
+            case {"kind": "around", "tick": int(tick)}:
+                self._send_frames(self.feed.around(tick))
+            case {"kind": "why", "node": str(node), "tick": int(tick)}:
+                self._explain(node, tick)
+
+    def _do(self, number: str, op: str, args: dict[str, Any]) -> None:
+        if op not in ALWAYS and op not in AT_REST:
+            self._done = [*self._done[-7:], number]
+            self._refused = f"there is no command {op!r}"
+            return
+        if not self.feed.is_live:
+            self._send_frames(self.feed.again())
+        mailbox = self.session.mailbox
+        self._asked[mailbox.post(op, **args)] = number
+        mailbox.obey()
+        self._collect()
+
+    def _explain(self, node: str, tick: int) -> None:
+        if self.session.running or tick < 0:
+            return
+        with contextlib.suppress(LabError):
+            found = self.session.why(node, tick).explanation
+            self.send({"k": "why", "tick": tick, "d": found.to_dict()})
+
+    # ------------------------------------------------------------------ what a notebook keeps
+
+    def static(self) -> dict[str, Any]:
+        """A picture of the machine, who is where, the timeline and the last records."""
+        session = self.session
+        bundle = session_bundle(session)
+        name = self._begin_with()
+        html, text = bundle["text/html"], bundle["text/plain"]
+        if name is not None:
+            drawn, why = graph(session, name), session.why(name).explanation.headline
+            html = f"<div>{drawn.html}<p>{escape(why)}</p>{html}</div>"
+            text = f"{text}\n\n{why}"
+        if not session.running:
+            self._keep()
+        return {"text/html": html, "text/plain": text}
+
+    def _begin_with(self) -> str | None:
+        """The agent that a picture is made of."""
+        agents = [name for name, node in self.session.nodes.items() if node.agent is not None]
+        if self.agent in agents:
+            return self.agent
+        return next((row[0] for row in self.session.status() if row[0] in agents and row[2]), None)
+
+    def _keep(self) -> None:
+        """Bring up to date what can be gone through without a kernel."""
+        moment = self._moment()
+        if moment == self._saved:
+            return
+        self._saved = moment
+        tail = self.feed.tail(TAIL)
+        end = time.perf_counter() + EXPLAINED
+        whys = []
+        for name, node in self.session.nodes.items():
+            if node.agent is not None and time.perf_counter() < end and self.session.tick >= 0:
+                with contextlib.suppress(LabError):
+                    whys.append(self.session.why(name).explanation.to_dict())
+        with self.hold_sync():
+            self._send_frames([])
+            self.head = self._head()
+            self.tail = {**tail, "whys": whys}
