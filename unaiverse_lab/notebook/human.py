@@ -146,6 +146,11 @@ class HumanPanel(LiveView):
                 self._mine.add(post("inject", self.name, action, from_state=source, to_state=target))
 
 
+    def take(self, message: dict[str, Any]) -> None:
+        """Have it obeyed also where no loop does so."""
+        self.session.mailbox.obey()
+
+
 def _line(record: Pushed | Injected) -> Line:
     who = record.owner if isinstance(record, Pushed) else "you" if record.what == "typed" else f"you ({record.what})"
     return Line(record.tick, record.t, who, record.value or "")
