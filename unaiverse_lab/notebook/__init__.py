@@ -25,12 +25,14 @@ if TYPE_CHECKING:
     from unaiverse_lab.notebook.display import why as why
     from unaiverse_lab.notebook.export import export_html as export_html
     from unaiverse_lab.notebook.human import HumanPanel as HumanPanel
+    from unaiverse_lab.notebook.stepper import Stepper as Stepper
 
 _HOMES = {
     "Drawn": "display",
     "HumanPanel": "human",
     "LiveDashboard": "dashboard",
     "Shown": "display",
+    "Stepper": "stepper",
     "display_dashboard": "display",
     "export_html": "export",
     "figure_bundle": "display",

@@ -335,14 +335,14 @@ def batches_of(records: Sequence[Record], machines: Machines) -> Iterator[tuple[
 def _row(record: Record, machines: Machines) -> Json:
     row: Json = {"k": record.kind, "n": record.node, "x": sentence(record)}
     for name in _FIELDS[type(record)]:
-        value: Any = getattr(record, name)
+        value = getattr(record, name)
         if value is None or (record.kind, name) in _SAID:
             continue
         if name in _LONG or not isinstance(value, (str, int, list)):
             value = _short(value)
         elif name == "machine":
-            value = machines.know(value)
-        elif name == "targets":
+            value = machines.know(str(value))
+        elif isinstance(value, list):
             value = value[:MOST_TARGETS]
         row[name] = value
     return row
