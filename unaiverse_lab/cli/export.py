@@ -25,12 +25,12 @@ def export(
     page = out if out is not None else notebook.with_suffix(".html")
     with explained():
         from nbformat.reader import NotJSONError
-        from nbformat.validator import NotebookValidationError
+        from nbformat.validator import ValidationError
 
         from unaiverse_lab.notebook.export import export_html
 
         try:
             export_html(notebook, page)
-        except (NotJSONError, NotebookValidationError, AttributeError, KeyError) as error:
+        except (NotJSONError, ValidationError, AttributeError, KeyError) as error:
             fail(f"{notebook} is no notebook: {error}")
     typer.echo(str(page))
