@@ -27,7 +27,7 @@ from unaiverse_lab.events.planner import (
     filled,
     matches,
 )
-from unaiverse_lab.events.reacting import AGENT, ActionFailed
+from unaiverse_lab.events.reacting import AGENT, ActionFailed, Mailbox
 from unaiverse_lab.events.serving import fire, request_of
 from unaiverse_lab.events.standard import (
     STATE_TRAFFIC,
@@ -101,6 +101,7 @@ class Agent(Entity):
     """
 
     entity_type = AGENT
+    keeps_mail = True
 
     def __init__(
         self,
@@ -143,10 +144,8 @@ class Agent(Entity):
         """Do not remember events of a type."""
         self.ignored.add(type_of(event))
 
-    def accept_new_role(self, role: int) -> None:
-        """Take its place in the world."""
-        super().accept_new_role(role)
-        self.memory.events.classes = self.event_classes
+    def _mailboxes(self) -> list[Mailbox]:
+        return [self.memory.events]
 
     def build_behavior(self, behav: HybridStateMachine) -> None:
         """``awake``: one decision a tick; ``asleep``: waiting to be woken; events are reacted to in both."""

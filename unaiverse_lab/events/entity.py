@@ -57,6 +57,7 @@ class Entity(Reacting, StateMachineAgent):
             self.surroundings = EventSurroundings(self)
             if self.link is not None:
                 self.surroundings.attach(self.link)
+                self._share_classes()
             else:
                 self.behav = HybridStateMachine(self)
                 self.behav.add_state("empty")
@@ -82,9 +83,20 @@ class Entity(Reacting, StateMachineAgent):
     def attach_to(self, link: Any) -> None:
         """Tie it to its node."""
         super().attach_to(link)
+        self._share_classes()
+
+    def _share_classes(self) -> None:
+        """Know the events that the world knows, and let it know one's own."""
         world = self.host_world
         if isinstance(world, Reacting):
             world._know(*self.event_classes.values())
+            self.event_classes = world.event_classes
+            for box in self._mailboxes():
+                box.classes = world.event_classes
+
+    def _mailboxes(self) -> list[Mailbox]:
+        """Where it keeps events."""
+        return []
 
     def stream_profile(self) -> dict[str, Any]:
         """What the profile says of streams, and of the entity."""
@@ -107,10 +119,6 @@ class Entity(Reacting, StateMachineAgent):
                 self.set_policy_filter(self.policy_filter)
             former = None if previous == "unknown" else previous
             link.record(RoleSet(self.clock.tick, self.clock.now, link.name, shown, self.behav.state, former))
-        if world is not None and hasattr(world, "event_classes"):
-            for kind, cls in self.event_classes.items():
-                world.event_classes[kind] = cls
-            self.event_classes = world.event_classes
         self._find_listeners()
         if "entity" not in link.profile.get_dynamic_profile():
             self._tell_profile()
@@ -161,6 +169,7 @@ class User(Entity):
     """
 
     entity_type = USER
+    keeps_mail = True
 
     def __init__(
         self,
@@ -184,10 +193,12 @@ class User(Entity):
     def accept_new_role(self, role: int) -> None:
         """Take its place in the world."""
         super().accept_new_role(role)
-        self.received.classes = self.event_classes
         opening, self.opening = self.opening, []
         for cls, wire in opening:
             self.send_event(parsed(cls, wire))
+
+    def _mailboxes(self) -> list[Mailbox]:
+        return [self.received]
 
     async def _listen(self, wire: dict[str, Any], link: Any) -> None:
         self.received.add(wire)

@@ -74,7 +74,11 @@ class Event(BaseModel):
     def wire(self) -> Fields:
         """The JSON object that is sent: its type, its description and all fields."""
         cls = type(self)
-        return {"event_type": cls.event_type, "description": cls.description, **self.model_dump(mode="json")}
+        return {
+            "event_type": cls.event_type,
+            "description": cls.description,
+            **self.model_dump(mode="json", warnings=False),
+        }
 
     # ------------------------------------------------------------------ GenWorlds' spelling
 

@@ -192,7 +192,7 @@ class RulePlanner(Planner):
         self.rules = list(rules)
         self.dealt = 0
         self.used: dict[int, int] = {}
-        self.queue: list[tuple[int, Any, Event | None]] = []
+        self.queue: list[tuple[int, Any, int]] = []
 
     def plan_next_action(self, state: AgentState) -> Any:
         """What the next rule says."""
@@ -200,10 +200,9 @@ class RulePlanner(Planner):
             self._find(state)
         if not self.queue:
             return None
-        index, action, event = self.queue.pop(0)
+        index, action, about = self.queue.pop(0)
         rule = self.rules[index]
-        if event is not None:
-            state.last_event = event
+        state.last_event = next((event for number, event in state.news if number == about), state.last_event)
         if action == SLEEP:
             return Choice(SLEEP)
         return Choice(action, filled(rule.fill, state), rule.target(state) if callable(rule.target) else rule.target)
@@ -215,22 +214,22 @@ class RulePlanner(Planner):
             self.dealt = number
             for index, rule in enumerate(self.rules):
                 if self._may(index, state) and _fits(rule.when, event):
-                    self._apply(index, state, event)
+                    self._apply(index, state, number)
                     return
         for index, rule in enumerate(self.rules):
             is_test = callable(rule.when) and not isinstance(rule.when, type)
             if is_test and self._may(index, state) and rule.when(state):
-                self._apply(index, state, None)
+                self._apply(index, state, 0)
                 return
 
     def _may(self, index: int, state: AgentState) -> bool:
         rule, last = self.rules[index], self.used.get(index)
         return last is None or (not rule.once and state.tick - last >= rule.cooldown)
 
-    def _apply(self, index: int, state: AgentState, event: Event | None) -> None:
+    def _apply(self, index: int, state: AgentState, number: int) -> None:
         self.used[index] = state.tick
         do = self.rules[index].do
-        self.queue = [(index, one, event) for one in (do if isinstance(do, list | tuple) else [do])]
+        self.queue = [(index, one, number) for one in (do if isinstance(do, list | tuple) else [do])]
 
     def wakeup_types(self) -> list[str]:
         """The types its rules are about."""

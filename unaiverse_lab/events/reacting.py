@@ -122,8 +122,8 @@ class Reacting:
     """
 
     entity_type = OBJECT
-    sends_as_host = False
-    """Whether what it sends needs nobody's permission (the world's own events)."""
+    keeps_mail = False
+    """Whether it takes note of every event it gets."""
 
     _handling: dict[str, Any] | None
     behav: Any
@@ -339,24 +339,25 @@ class Reacting:
         meta = self._handling = wire["meta"]
         clock = link.clock
         try:
-            state = self.behav.state or self.behav.limbo_state
+            behav = self.behav
+            state = behav.state or behav.limbo_state
             link.record(
                 Requested(clock.tick, clock.now, link.name, meta["id"], wire["sender_id"], kind, state)
             )  # fmt: skip
-            if await self._offer(kind, wire, link):
+            edges, names = armed(behav, kind), self.reactions.get(kind)
+            if (edges or names) and not await self._offer(edges, names or [], wire, link):
+                return
+            if self.keeps_mail or self.listeners:
                 await self._listen(wire, link)
         finally:
             self._handling = None
 
-    async def _offer(self, kind: str, wire: dict[str, Any], link: Any) -> bool:
-        edges = armed(self.behav, kind)
-        names = self.reactions.get(kind)
-        if not edges and not names:
-            return True
+    async def _offer(self, edges: list[Transition], names: list[str], wire: dict[str, Any], link: Any) -> bool:
+        """Let the actions do their work that an event triggers; False if it lacks what they need."""
         made: dict[type[Event], Event] = {}
         moves: list[Transition] = []
         try:
-            for name in (*(edge.name for edge in edges), *(names or ())):
+            for name in [*(edge.name for edge in edges), *names]:
                 trigger = self.doing(name).trigger
                 if trigger not in made:
                     made[trigger] = parsed(trigger, wire)
@@ -368,7 +369,7 @@ class Reacting:
                 moves.append(edge)
             else:
                 await self._react(edge.name, edge.order, made[self.doing(edge.name).trigger], wire, link)
-        for name in names or ():
+        for name in names:
             await self._react(name, -1, made[self.doing(name).trigger], wire, link)
         for edge in moves:
             if await fire(self.behav, edge, request_of(edge.name, wire)):
