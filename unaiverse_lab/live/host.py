@@ -44,6 +44,7 @@ from unaiverse_lab.live.wire import (
     split_delivery,
 )
 from unaiverse_lab.runtime.codec import encode
+from unaiverse_lab.runtime.freezing import CannotFreeze
 from unaiverse_lab.runtime.synchronizer import answer_for_the_departed
 
 if TYPE_CHECKING:
@@ -55,8 +56,6 @@ BARRIER, GRACE = 5.0, 10.0
 
 class LogTransport:
     """The transport of a session whose world is live: what is posted is delivered when the log has given it back."""
-
-    _fleeting_fields = ("_host", "_taken")
 
     def __init__(self, host: Host, members: set[str]) -> None:
         self._host = host
@@ -88,6 +87,12 @@ class LogTransport:
         envelopes = self._host.close_inputs(self._taken)
         self._taken = None
         return envelopes
+
+    def __getstate__(self) -> Any:
+        raise CannotFreeze("the world is live: it can be noted down after 'await session.demote()'", passing=True)
+
+    def __setstate__(self, state: Any) -> None:
+        raise TypeError("a live transport is never put back")
 
     def waiting(self) -> list[Entry]:
         """What was posted and not delivered."""
@@ -456,7 +461,11 @@ class Host:
     def release(self) -> None:
         """Give the session its own transport back, with what was on its way."""
         for guest in list(self.guests.values()):
-            self._fact("left", guest, "the world is live no more")
+            guest.sent += 1
+            over = frame_of(Kind.LEAVE, Leave("the world is live no more", []), self.home.clock.tick)
+            self.term.emit(guest.nid, guest.token, self._numbered(over, guest.sent, guest.nid))
+            if not self.term.lost:
+                self._fact("left", guest, "the world is live no more")
             self._part(guest, None)
         self.home.between_ticks.remove(self.attend)
         for one in self.transport.waiting():

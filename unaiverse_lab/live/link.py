@@ -56,6 +56,7 @@ class Link:
         self.news = threading.Condition()
         self.on_up: list[Callable[[], Awaitable[None]]] = []
         self.closed = False
+        self.last_error = ""
         self.counts = {"up": 0, "down": 0, "errors": 0}
         self._tasks: list[asyncio.Task[None]] = []
         self._loop = asyncio.new_event_loop()
@@ -158,7 +159,7 @@ class Link:
                 CONNECT_WITHIN,
             )  # fmt: skip
         except Exception as error:
-            reason = str(error) or type(error).__name__
+            reason = self.last_error or str(error) or type(error).__name__
             raise BrokerError(f"no broker answers at {addresses}: {without_secret(reason)}") from None
         self._jetstream = self._client.jetstream(timeout=2.0)
         self.up.set()
@@ -171,6 +172,7 @@ class Link:
 
     async def _on_error(self, error: Exception) -> None:
         self.counts["errors"] += 1
+        self.last_error = f"{type(error).__name__}: {error}"
         _log.debug("nats: %s", error)
 
     async def _on_down(self) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from unaiverse_lab.core.errors import LabError
 from unaiverse_lab.live.broker import BrokerError
 from unaiverse_lab.live.nats_port import NatsPort
 from unaiverse_lab.live.port import Knock, LogRecord, Lost
@@ -83,6 +84,13 @@ class NatsHostPort(NatsPort):
 
     def _something(self) -> bool:
         return bool(self._in) or (self.term is not None and self.term.has_news)
+
+    def close(self, drain: bool = True, timeout: float = 5.0) -> None:
+        """Give up the place, when everything said to the members has gone out."""
+        if drain and self.term is not None and not self.link.closed and self.link.is_up:
+            with contextlib.suppress(LabError, TimeoutError):
+                self.link.call(self.term.settle(), timeout)
+        super().close(drain, timeout)
 
     def forget_world(self) -> None:
         """Delete the world's streams from the broker."""
@@ -331,6 +339,12 @@ class NatsTerm:
             self._emitting.clear()
             if not self._to_emit:
                 await self._emitting.wait()
+
+    async def settle(self) -> None:
+        """Return when the broker has everything that was emitted."""
+        while self._to_emit:
+            await asyncio.sleep(0.002)
+        await self.link.barrier()
 
     def confirm(self, nid: str, n: int) -> None:
         """A member has everything up to a number."""

@@ -211,7 +211,7 @@ def facts_of(node: Node) -> Facts:
 
 
 class Member:
-    """Nodes that take part in a world hosted elsewhere.
+    """Nodes that take part in a world hosted elsewhere. ``over`` says why that world ended; None: it goes on.
 
     Args:
         port: their place at the log.
@@ -230,6 +230,7 @@ class Member:
         self.catch_up = catch_up
         self.home: MemberHome | None = None
         self.dropped = 0
+        self.over: str | None = None
         self._clock = ""
         self._parcels: list[Parcel] = []
         self._facts: dict[str, Facts | None] = {}
@@ -274,6 +275,8 @@ class Member:
 
     def _take(self, frame: Frame, run: bool) -> None:
         home = self.home
+        if frame.kind == Kind.LEAVE:
+            self.over = body_in(frame, Leave).reason
         if frame.kind != Kind.DELIVERY or home is None:
             return
         delivery = body_in(frame, Delivery)
@@ -303,9 +306,9 @@ class Member:
             self.port.post(frame_of(Kind.TURN, part, tick, time_ns, flags))
 
     def run(self, until: Callable[[Member], bool] | None = None, idle: float | None = None) -> None:
-        """Take part until ``until(self)`` is true, or nothing came for ``idle`` seconds; forever without these."""
+        """Take part until the world ends, ``until(self)`` is true, or nothing came for ``idle`` seconds."""
         silent = 0.0
-        while until is None or not until(self):
+        while self.over is None and (until is None or not until(self)):
             if self.pump():
                 silent = 0.0
             elif not self.port.wait(0.1):

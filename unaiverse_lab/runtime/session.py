@@ -43,7 +43,7 @@ class Session(Navigation):
 
     _fleeting_fields = (
         "_background", "_history", "_occupation", "_pause_asked", "breakpoints", "checkpoints", "error", "hits",
-        "mailbox", "watchers", "_past",
+        "live", "mailbox", "watchers", "_past",
     )  # fmt: skip
     """What is no part of the world's state."""
 
@@ -72,6 +72,7 @@ class Session(Navigation):
         super().__init__(NodeSynchronizer(seed, delta, strict, agenda, trace, stack_students))
         self.checkpoints: Checkpoints | None = None
         self._past: Any = None
+        self.live: Any = None
         if history is not False:
             self._history = History(self, at_most=CROWD if history is None else None)
             self.synchronizer.between_ticks.append(self._history.consider)
@@ -143,6 +144,8 @@ class Session(Navigation):
     def close(self) -> None:
         """End a run in the background, and finish files: those of the trace and of the world's stats and badges."""
         self.pause()
+        if self.live is not None:
+            self.live.stop()
         self.trace.close()
         if self.synchronizer.world_node is not None:
             self.world.stats.shutdown()
@@ -175,3 +178,37 @@ class Session(Navigation):
     def stepper(self, **options: Any) -> Any:
         """A widget to go through the run, forward and back; see :class:`unaiverse_lab.notebook.stepper.Stepper`."""
         return importlib.import_module("unaiverse_lab.notebook.stepper").Stepper(self, **options)
+
+    # ------------------------------------------------------------------ live
+
+    async def promote(self, to: Any = "embedded", **options: Any) -> Any:
+        """Let the world go live on NATS, between two ticks; from here on members may join from other processes.
+
+        ``step``, ``run`` and ``start`` go on as before, and so does the run: the world, its members and their code stay
+        what they are, only transport and clock change.
+
+        Args:
+            to: ``"embedded"`` (a private broker on this machine, started and stopped with the live world), the address
+                of one (``nats://HOST:4222``), or the path of a nats-server program.
+            options: ``clock`` (``"lockstep"``, the default, or ``"wall"``), ``folder`` (where a private broker keeps
+                its log), ``keep_log``, ``expect`` (the order in which members shall come in).
+
+        Returns:
+            The live side (``session.live``): ``invite``, ``wait_for``, ``status``.
+
+        Raises:
+            WorldError: it is live already, or there is no world.
+            BrokerError: there is no broker; the message says what was tried.
+        """
+        return await importlib.import_module("unaiverse_lab.live.promotion").promote(self, to, **options)
+
+    async def demote(self) -> Session:
+        """Take a live world back into this process, at the same tick. Members in other processes have to leave.
+
+        Raises:
+            WorldError: the world is not live.
+        """
+        if self.live is None:
+            raise WorldError("this world is not live: await session.promote()")
+        self.live.stop()
+        return self

@@ -1,0 +1,176 @@
+"""A session goes live on a real broker, and comes back, and nobody in the world notices."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from itertools import zip_longest
+
+import pytest
+
+import unaiverse_lab as lab
+from live.rooms import apart, kit
+from unaiverse_lab.core.errors import WorldError
+from unaiverse_lab.live.broker import Broker, BrokerError
+from unaiverse_lab.live.invite import Invite, read_invite
+from unaiverse_lab.live.log import NatsHostPort
+from unaiverse_lab.live.member import Member
+from unaiverse_lab.live.nats_port import NatsPort
+from unaiverse_lab.live.port import Lost
+from unaiverse_lab.runtime.freezing import CannotFreeze
+
+
+def alike(one: lab.Session, other: lab.Session) -> None:
+    for mine, theirs in zip_longest(one.trace, other.trace):
+        assert mine == theirs
+    assert one.digest() == other.digest()
+
+
+class Thread(threading.Thread):
+    """A member in a thread of its own, with a link of its own."""
+
+    def __init__(self, member: Member) -> None:
+        super().__init__(name="member")
+        self.member = member
+        self.error: BaseException | None = None
+        self.start()
+
+    def run(self) -> None:
+        try:
+            self.member.join()
+            self.member.run(idle=20)
+        except BaseException as error:
+            self.error = error
+        finally:
+            self.member.port.close()
+
+
+@pytest.mark.live
+def test_fifty_ticks_live_then_fifty_at_home_are_a_hundred(broker: Broker) -> None:
+    alone = lab.load("chat", 5)
+    alone.step(150)
+    session = lab.load("chat", 5)
+    session.step(50)
+
+    async def there_and_back() -> None:
+        live = await session.promote(broker.url)
+        assert session.live is live
+        with pytest.raises(WorldError, match="live already"):
+            await session.promote(broker.url)
+        session.step(50)
+        assert live.status()["up"]
+        assert "@" not in repr(live)
+        assert live.port.term is not None
+        with pytest.raises(WorldError, match="does not go back to tick 90"):
+            session.back(9)
+        with pytest.raises(CannotFreeze, match="the world is live"):
+            session.checkpoint("nowhere")
+        await session.demote()
+
+    asyncio.run(there_and_back())
+    assert session.live is None
+    session.step(50)
+    alike(session, alone)
+    with pytest.raises(WorldError, match="is not live"):
+        asyncio.run(session.demote())
+    session.goto(120)
+    session.goto(149)
+    alike(session, alone)
+
+
+@pytest.mark.live
+def test_a_private_broker_comes_and_goes_with_the_live_world(broker: Broker) -> None:
+    session = lab.load("chat", 5)
+    live = asyncio.run(session.promote())
+    mine = live.broker
+    assert mine is not None
+    session.step(5)
+    session.close()
+    assert mine.pid is None
+    with pytest.raises(BrokerError, match=r"no broker answers at nats://127.0.0.1:1\b"):
+        asyncio.run(session.promote("nats://secret@127.0.0.1:1"))
+    assert session.live is None
+    session.step(5)
+
+
+@pytest.mark.live
+def test_members_over_the_broker_change_nothing(broker: Broker) -> None:
+    node, nodes = apart("chat")
+    session = lab.Session(None, 3)
+    session.add(node)
+    live = asyncio.run(session.promote(broker.url))
+    invite = read_invite(str(live.invite))
+    assert invite == live.invite
+    threads = [Thread(Member(NatsPort(invite.urls, invite.wid), [one], kit("chat"))) for one in reversed(nodes)]
+    live.wait_for(*(one.name for one in nodes))
+    session.step(300)
+    assert live.status()["refused"] == 0
+    session.close()
+    for thread in threads:
+        thread.join(10)
+        assert thread.error is None
+        assert thread.member.over == "the world is live no more"
+        assert thread.member.dropped == thread.member.port.refused == 0  # type: ignore[attr-defined]
+    alone = lab.load("chat", 3)
+    alone.step(300)
+    assert alone.trace[:] == session.trace[: len(alone.trace)]
+
+
+@pytest.mark.live
+def test_the_log_is_purged_and_the_run_goes_on(broker: Broker) -> None:
+    session = lab.load("chat", 5, history=False)
+    asyncio.run(session.promote(broker.url))
+    session.step(1400)
+    port: NatsHostPort = session.live.port
+    state = port.link.call(port.link.js.stream_info(port.subjects.log), 5).state
+    assert 256 <= state.messages < 1400
+    session.close()
+    alone = lab.load("chat", 5, history=False)
+    alone.step(1400)
+    alike(session, alone)
+
+
+@pytest.mark.live
+def test_a_wall_clock_holds_ticks_to_real_time(broker: Broker) -> None:
+    node, nodes = apart("chat")
+    session = lab.Session(None, 3)
+    session.add(node)
+    live = asyncio.run(session.promote(broker.url, clock="wall"))
+    thread = Thread(Member(NatsPort([broker.url], live.invite.wid), nodes, kit("chat")))
+    live.wait_for(*(one.name for one in nodes))
+    start = time.monotonic()
+    session.step(41)
+    assert 40 / 20 <= time.monotonic() - start < 3.5
+    assert len(session.world.roster) == 4
+    session.close()
+    thread.join(10)
+    assert thread.error is None
+
+
+@pytest.mark.live
+def test_two_hosts_of_one_world_cannot_both_lead(broker: Broker) -> None:
+    session = lab.load("chat", 5, history=False)
+    live = asyncio.run(session.promote(broker.url))
+    session.step(5)
+    other = NatsHostPort([broker.url], live.invite.wid)
+    term = other.campaign()
+    assert term is not None
+    assert term.epoch == 2
+    assert term.last_tick == 4
+    assert term.commit(5, 0, "")
+    with pytest.raises(Lost):
+        session.step()
+    assert session.tick == 4
+    other.close()
+    session.close()
+
+
+def test_an_invite_is_read_as_a_whole_or_not_at_all() -> None:
+    text = str(Invite(["nats://secret@h:1"], "a" * 16, "Room"))
+    assert read_invite(f" {text}\n").name == "Room"
+    assert "secret" not in repr(read_invite(text))
+    for wrong in ("nats://h", text[:-5], text[:-5] + "!!!!!", str(Invite(["http://x"], "a" * 16, "")),
+                  str(Invite([], "a" * 16, "")), str(Invite(["nats://h"], "*.>", ""))):  # fmt: skip
+        with pytest.raises(WorldError, match="invite"):
+            read_invite(wrong)
