@@ -1,4 +1,4 @@
-"""The command line: ``unaiverse-lab run | lint | export | demo | worlds | doctor``.
+"""The command line: ``unaiverse-lab run | host | join | lint | export | demo | worlds | doctor``.
 
 Modules are imported by the commands that need them, so that ``--help`` answers at once. Exit codes: 0 ok, 1 the run or
 the check did not end as hoped, 2 wrong input, 130 stopped with Ctrl+C.
@@ -12,7 +12,7 @@ import sys
 
 import typer
 
-from unaiverse_lab.cli import demo, doctor, export, lint, run
+from unaiverse_lab.cli import demo, doctor, export, host, join, lint, run
 
 app = typer.Typer(
     help="Build worlds of agents, run them, check them.",
@@ -21,7 +21,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-for command in (run.run, lint.lint, export.export, doctor.worlds, doctor.doctor, demo.demo):
+for command in (run.run, host.host, join.join, lint.lint, export.export, doctor.worlds, doctor.doctor, demo.demo):
     app.command()(command)
 
 

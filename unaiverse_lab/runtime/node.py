@@ -127,6 +127,7 @@ class Node:
         "hosted",
         "inbox",
         "join_options",
+        "join_world",
         "name",
         "next_tick",
         "node_id",
@@ -179,6 +180,7 @@ class Node:
         self.save_checkpoint_every = _seconds("save_checkpoint_every", save_checkpoint_every, off=-1.0)
         self.send_stats_every = _seconds("send_stats_every", send_stats_every)
         self.join_options: dict[str, Any] = {}
+        self.join_world: str | None = None
         self.state = OUTSIDE
         self.why_refused: str | None = None
         self.inbox: list[Envelope] = []
@@ -513,17 +515,19 @@ class Node:
             keep_rejoining: kept for compatibility.
             options: ``join_world``, ``role_preference`` and other join options, ``cycles``, ``max_time``.
 
-        While a world folder is being assembled for a synchronized run, the node is only noted down.
+        The node is only noted down, by whoever executes the script: for a synchronized run of a world folder, or to
+        join a live world with ``unaiverse-lab join``.
 
         Raises:
-            WorldError: outside such a run.
+            WorldError: nobody does.
         """
         nodes = gathering.get()
         if nodes is None:
             raise WorldError(
                 "a node cannot run by itself in this process: run its world folder with 'unaiverse-lab run FOLDER', "
-                "or add it to a Session"
+                "let this script join a live world with 'unaiverse-lab join INVITE SCRIPT', or add it to a Session"
             )
+        self.join_world = options.get("join_world")
         self.join_options.update({name: value for name, value in options.items() if name not in RUN_OPTIONS})
         nodes.append(self)
 
