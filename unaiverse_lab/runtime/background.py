@@ -123,6 +123,8 @@ class Background:
         except Exception as error:
             self.active = False
             session.failed(error)
+        finally:
+            self.active = False
 
     async def _rest(self, due: float, slices: Slices) -> None:
         session, errand = self._session, self._errand

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, get_args
 from unaiverse_lab.core.errors import WorldError, did_you_mean
 from unaiverse_lab.core.records import (
     AnyRecord,
+    Fault,
     Forced,
     Injected,
     InState,
@@ -29,13 +30,13 @@ if TYPE_CHECKING:
 
 Test = Callable[[Record], bool]
 
-KINDS: dict[str, type[Record]] = {kind.kind: kind for kind in get_args(AnyRecord)}
-ALIASES = {"fault": "error", "record": ""}
+KINDS: dict[str, type[Record]] = {kind.kind: kind for kind in get_args(AnyRecord)} | {"fault": Fault, "record": Record}
 RESULTS = ("ok", "failed", "again", "waiting", "step", "timeout", "vetoed", "raised")
 QUIET = 10
 """Ticks without anything but vain attempts after which a world is called quiet."""
 
 FORMED = ("transition", "message", "stat")
+"""Kinds of records of which more can be said than where they are."""
 
 _ARROWS = (
     re.compile(r"(?P<source>\S.*?)\s*--?(?P<action>[A-Za-z_]\w*)(?:\(.*\))?--?>\s*(?P<target>\S.*)"),
@@ -48,7 +49,7 @@ _QUIET = re.compile(r"quiet(?:\s+(?P<ticks>\d+))?")
 _SIGNS = {"<": ast.Lt, "<=": ast.LtE, ">": ast.Gt, ">=": ast.GtE, "==": ast.Eq, "!=": ast.NotEq}
 FORMS = (
     "'STATE', 'STATE -> STATE', 'STATE --action--> STATE', 'action()', 'action() failed', 'stat >= 0.9', "
-    "'\"part of a message\"' or a kind of record such as 'error' or 'badge', also as 'NODE:...', 'ROLE:...'"
+    "'\"part of a message\"' or a kind of record such as 'error' or 'badge'; also as 'NODE:...', 'ROLE:...'"
 )
 
 
@@ -85,6 +86,7 @@ class Breakpoint:
         on: what ``what`` is; None: its form tells.
         if_: a condition on the record.
         hits: stop at the so many-th time, and at each time after it.
+        when: ``"after"`` the tick in which it happens, or ``"before"`` it.
         enabled: False: it is passed over.
         matches: numbers of the records at which it was met.
     """
@@ -94,10 +96,12 @@ class Breakpoint:
     on: str | None = None
     if_: str | None = None
     hits: int = 1
+    when: str = "after"
     enabled: bool = True
     matches: list[int] = field(default_factory=list)
     condition: Condition = field(default=None, repr=False, compare=False)  # type: ignore[assignment]
     expression: Expression | None = field(default=None, repr=False, compare=False)
+    passing: int | None = field(default=None, repr=False, compare=False)
 
     def look(self, session: Members, records: Iterable[Record], first: int) -> Hit | None:
         """The first of some new records at which to stop; ``first`` is its number in the trace."""
@@ -107,18 +111,19 @@ class Breakpoint:
         for number, record in enumerate(records, start=first):
             if matches(session, self.condition, record) and (self.expression is None or holds(self.expression, record)):
                 self.matches.append(number)
-                if found is None and len(self.matches) >= self.hits:
+                if found is None and len(self.matches) >= self.hits and self.passing != record.tick:
                     found = Hit(self.name, record.tick, record, number)
+        self.passing = found.tick if found is not None and self.when == "before" else None
         return found
 
     def to_dict(self) -> dict[str, Any]:
         """What :meth:`Session.break_on` made it from, fit for JSON."""
         return {"name": self.name, "what": self.what, "on": self.on, "if": self.if_, "hits": self.hits,
-                "enabled": self.enabled}  # fmt: skip
+                "when": self.when, "enabled": self.enabled}  # fmt: skip
 
 
 def new_breakpoint(
-    session: Members, what: str, on: str | None, if_: str | None, hits: int, name: str | None
+    session: Members, what: str, on: str | None, if_: str | None, hits: int, when: str, name: str | None
 ) -> Breakpoint:
     """A breakpoint, checked against what the session has.
 
@@ -128,13 +133,15 @@ def new_breakpoint(
     """
     if type(hits) is not int or hits < 1:
         raise WorldError(f"hits is the number of times it has to happen, 1 or more, not {hits!r}")
+    if when not in ("after", "before"):
+        raise WorldError(f"when is 'after' or 'before' (the tick), not {when!r}")
     condition = read_condition(session, what, on)
     expression = None
     if if_ is not None:
         fields = {field: None for kind in condition.kinds for field in kind.__struct_fields__}
         expression = compile_expression(if_, ("kind", *fields))
     title = name or ": ".join(filter(None, (on, what))) + (f" if {if_}" if if_ else "")
-    return Breakpoint(title, what, on, if_, hits, condition=condition, expression=expression)
+    return Breakpoint(title, what, on, if_, hits, when, condition=condition, expression=expression)
 
 
 # ---------------------------------------------------------------------- conditions
@@ -170,52 +177,48 @@ def read_condition(session: Members, what: str, on: str | None = None) -> Condit
     """
     if not isinstance(what, str):
         raise WorldError(f"say where as a text: {FORMS}; not {what!r}")
-    on = ALIASES.get(on, on) if on is not None else None
-    if on is not None and on not in ("", "state", "action", "stat", *KINDS):
-        raise WorldError(f"on={on!r} is nothing to stop at.{did_you_mean(on, ['state', 'action', 'fault', *KINDS])}")
+    if on is not None and on not in ("state", "action", *KINDS):
+        raise WorldError(f"on={on!r} is nothing to stop at.{did_you_mean(on, ['state', 'action', *KINDS])}")
     name, rest = _split(session, what.strip())
-    known = names_of(session)
-    if on == "" or (on in KINDS and on not in FORMED):
-        name = name or rest
-        if name:
-            check_name(session, name)
-        return Condition("record", name, on or "record", (KINDS[on],) if on else (Record,), lambda record: True)
+    if on in KINDS and (on not in FORMED or not rest or rest in names_of(session)):
+        return _any_record(session, what.strip() if name and rest else name or rest, on)
     if name:
         check_name(session, name)
-    if on in FORMED and (not rest or rest in known):
-        if rest:
-            name = rest
-        return Condition("record", name, on, (KINDS[on],), lambda record: True)
     return _by_form(session, name, rest, on)
 
 
 def _by_form(session: Members, name: str, rest: str, on: str | None) -> Condition:
-    for arrow in _ARROWS:
-        found = arrow.fullmatch(rest)
-        if found is not None and on in (None, "transition"):
-            return _transition(session, name, found["source"], found["target"], found.groupdict().get("action"))
-    found = _ACTION.fullmatch(rest)
-    if found is not None or on == "action":
-        action, result = (found["action"], found["result"]) if found is not None else (rest, None)
-        return _action(session, name, action, result)
-    found = _QUOTED.fullmatch(rest)
-    if found is not None:
-        return _message(name, found["text"])
-    if rest in states_of_behaviors(session):
-        return _state(name, rest)
-    found = _STAT.fullmatch(rest)
-    if found is not None and on in (None, "stat"):
-        return _stat(session, name, found["stat"], found["sign"], found["value"])
-    kind = ALIASES.get(rest, rest)
-    if on is None and kind in KINDS:
-        return Condition("record", name, kind, (KINDS[kind],), lambda record: True)
-    if on is None and not name and rest in names_of(session):
-        return Condition("record", rest, "record", (Record,), lambda record: True)
+    if on in (None, "transition"):
+        for arrow in _ARROWS:
+            if (found := arrow.fullmatch(rest)) is not None:
+                return _transition(session, name, found["source"], found["target"], found.groupdict().get("action"))
+    if on in (None, "action"):
+        found = _ACTION.fullmatch(rest)
+        if found is not None or on == "action":
+            return _action(session, name, found["action"] if found else rest, found["result"] if found else None)
+    if on in (None, "message"):
+        found = _QUOTED.fullmatch(rest)
+        if found is not None or on == "message":
+            return _message(name, found["text"] if found else rest)
     states = states_of_behaviors(session)
+    if on in (None, "stat") and rest not in states and (found := _STAT.fullmatch(rest)) is not None:
+        return _stat(session, name, found["stat"], found["sign"], found["value"])
+    if on is None and rest not in states and rest in KINDS:
+        return _any_record(session, name, rest)
+    if on is None and rest not in states and not name and rest in names_of(session):
+        return _any_record(session, rest, "record")
+    if on in ("transition", "stat"):
+        raise WorldError(f"{rest!r} is no {on}. What one can name: {FORMS}")
     if not rest or (states and rest not in states):
-        hint = did_you_mean(rest, states)
-        raise WorldError(f"no behavior of this world has a state {rest!r}.{hint} What one can name: {FORMS}.")
+        hint = did_you_mean(rest, states) if rest else ""
+        raise WorldError(f"no behavior of this world has a state {rest!r}.{hint} What one can name: {FORMS}")
     return _state(name, rest)
+
+
+def _any_record(session: Members, name: str, kind: str) -> Condition:
+    if name:
+        check_name(session, name)
+    return Condition("record", name, kind, (KINDS[kind],), lambda record: True)
 
 
 def _state(name: str, state: str) -> Condition:

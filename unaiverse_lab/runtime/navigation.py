@@ -98,6 +98,7 @@ class Errand:
         if self._goal.reached(records):
             return "until"
         if session.hits:
+            session._stop_before()
             return "break"
         return "paused" if session._pause_asked else None
 
@@ -172,6 +173,7 @@ class Navigation(Members):
 
     def step(self, ticks: int = 1) -> Self:
         """Run so many ticks; fewer if a breakpoint is reached (``hits`` says which)."""
+        self._need_rest()
         last = self.synchronizer.last_tick(ticks, None)
         self._go("is running (step())", Errand(self, goal_of(self, None), last, jump=False))
         return self
@@ -186,6 +188,7 @@ class Navigation(Members):
         Raises:
             WorldError: no such agent.
         """
+        self._need_rest()
         self.agent(name)
 
         def acted(records: list[Record]) -> bool:
@@ -322,9 +325,10 @@ class Navigation(Members):
         on: str | None = None,
         if_: str | None = None,
         hits: int = 1,
+        when: str = "after",
         name: str | None = None,
     ) -> Breakpoint:
-        """Let runs stop after the tick in which something happens.
+        """Let runs stop after the tick in which something happens, or before it.
 
         ``what`` is one of these; with ``NAME:`` before it, only at that node, or at those who have that role::
 
@@ -343,16 +347,28 @@ class Navigation(Members):
                 ``"record"`` (any), or a kind of record.
             if_: a condition on the record, e.g. ``"value > 0.5 and node != 'Ada'"``: comparisons of its attributes.
             hits: stop from the so many-th time on.
+            when: ``"before"``: the session goes back to the end of the tick before; going on, it happens.
             name: what to call it; default: made from the rest. One of the same name is replaced.
 
         Raises:
             WorldError: it names what does not exist; the message gives the nearest names.
             ExpressionError: the condition cannot be used.
         """
-        found = new_breakpoint(self, what, on, if_, hits, name)
+        found = new_breakpoint(self, what, on, if_, hits, when, name)
+        if when == "before" and self._history is None:
+            raise WorldError("this session keeps no history to stop before something: Session(..., history=True)")
         self.breakpoints[found.name] = found
         self.tell("breakpoints")
         return found
+
+    def _stop_before(self) -> None:
+        """Go back to before the tick that was reached, if a breakpoint wants that."""
+        reached = [self.breakpoints.get(hit.breakpoint) for hit in self.hits]
+        if self._history is not None and any(one is not None and one.when == "before" for one in reached):
+            try:
+                self._history.go_to(self.tick - 1)
+            except WorldError as error:
+                warnings.warn(f"stopped after tick {self.tick}, not before it: {error}", stacklevel=2)
 
     def unbreak(self, name: str | None = None) -> None:
         """Forget a breakpoint, or all of them.
@@ -384,6 +400,7 @@ class Navigation(Members):
         """
         if tick < -1:
             raise WorldError(f"there is no tick {tick}: the first one is 0, and -1 is before it")
+        self._need_rest()
         if tick > self.tick:
             last = self.synchronizer.last_tick(tick - self.tick, None)
             self._go("is running (goto())", Errand(self, goal_of(self, None), last, breaks=False))
