@@ -134,7 +134,7 @@ def session_bundle(session: Session) -> dict[str, str]:
     pictures = {}
     if session.tick >= 0 and len(session.nodes) <= MOST_NODES:
         drawn = session.trace.of_kind(*_DRAWN)
-        pictures["timeline of the latest ticks"] = timeline_svg(drawn, last=20, machines=_machines(session))
+        pictures["timeline of the latest ticks"] = timeline_svg(drawn, last=20, machines=machines_now(session))
     return {
         "text/html": session_html(rows, pictures, recent, RECENT),
         "text/plain": f"{_clock(session)}\n\n{session_text(rows, recent, RECENT)}",
@@ -191,7 +191,7 @@ def timeline(session: Records, last: int = 60) -> Shown:
     """
     trace = _trace_of(session)
     drawn = trace.of_kind(*_DRAWN) if isinstance(trace, Trace) else [one for one in trace if isinstance(one, _DRAWN)]
-    machines = _machines(session) if isinstance(session, Session) else None
+    machines = machines_now(session) if isinstance(session, Session) else None
     ticks = sorted({record.tick for record in drawn})[-last:] if last > 0 else []
     words = transitions_text(record for record in drawn if ticks and record.tick >= ticks[0])
     return Shown(image_html(timeline_svg(drawn, last=last, machines=machines), words), words)
@@ -311,7 +311,8 @@ def _recent(trace: Trace) -> list[Record]:
     return list(islice(told, RECENT))[::-1]
 
 
-def _machines(session: Session) -> dict[str, dict[str, Any]]:
+def machines_now(session: Session) -> dict[str, dict[str, Any]]:
+    """The machines that the agents of a session run, by node, in the JSON format of behaviors."""
     return {name: node.agent.behav.to_dict() for name, node in session.nodes.items() if node.agent is not None}
 
 

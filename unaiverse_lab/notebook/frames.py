@@ -378,6 +378,8 @@ class Feed:
         self.is_live = True
         self._fold = Fold(self.machines)
         self._tail_fold = Fold(self.machines)
+        self._present = Fold(self.machines)
+        self._latest: Record | None = None
         self._end = 0
         self._last: Record | None = None
         self._begun = False
@@ -392,7 +394,7 @@ class Feed:
         """The messages with what is new; nothing while the front end looks at an older part of the trace."""
         if self._went_back():
             self.branch += 1
-            self._fold, self._tail_fold = Fold(self.machines), Fold(self.machines)
+            self._fold = Fold(self.machines)
             self._begun, self.is_live = False, True
         if not self.is_live:
             return []
@@ -430,8 +432,7 @@ class Feed:
 
     def tail(self, most: int) -> Json:
         """The latest records that fit into ``most`` bytes, with the key frame before them: to be looked at later."""
-        if self._went_back():
-            self._tail_fold = Fold(self.machines)
+        self.present()
         count, end = MOST_RECORDS, len(self.trace)
         while True:
             start = self._start_of_tick(max(0, end - count))
@@ -443,14 +444,27 @@ class Feed:
                 return tail if size <= most else {}
             count = min(count // 2, end // 2)
 
+    def present(self) -> Fold:
+        """Where everybody stands now; not to be changed."""
+        if self._is_another(self._present.at, self._latest):
+            self._present, self._tail_fold = Fold(self.machines), Fold(self.machines)
+        end = len(self.trace)
+        self._at(end, self._present)
+        self._latest = self.trace[end - 1] if end > self.trace.gone else None
+        return self._present
+
     # ------------------------------------------------------------------ pieces
 
     def _went_back(self) -> bool:
-        if self._end == 0 or self._last is None:
+        return self._is_another(self._end, self._last)
+
+    def _is_another(self, count: int, last: Record | None) -> bool:
+        """Whether the trace is no longer the one whose record before number ``count`` was ``last``."""
+        if count == 0 or last is None:
             return False
-        if self._end > len(self.trace):
+        if count > len(self.trace):
             return True
-        return self._end > self.trace.gone and self.trace[self._end - 1] is not self._last
+        return count > self.trace.gone and self.trace[count - 1] is not last
 
     def _start_of_tick(self, start: int) -> int:
         """The number of the first record of a tick, at ``start`` or soon after it."""

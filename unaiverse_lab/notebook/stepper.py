@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import time
 from collections.abc import Sequence
 from html import escape
@@ -12,11 +13,13 @@ from typing import Any
 import traitlets
 
 from unaiverse_lab.core.errors import LabError, did_you_mean
-from unaiverse_lab.notebook.display import graph, session_bundle
+from unaiverse_lab.core.records import InState, Tried
+from unaiverse_lab.notebook.display import MOST_NODES, MOST_ROWS, RECENT, graph, machines_now
 from unaiverse_lab.notebook.frames import Feed
 from unaiverse_lab.notebook.live import LiveView
 from unaiverse_lab.runtime.mailbox import ALWAYS, AT_REST
 from unaiverse_lab.runtime.session import Session
+from unaiverse_lab.view import Status, session_html, session_text, timeline_svg
 
 _HERE = Path(__file__).parent / "static"
 
@@ -24,6 +27,9 @@ PANELS = ("roster", "graph", "inspect", "timeline")
 PROTO = 1
 TAIL = 160_000
 """Bytes of records that a saved notebook keeps, so that they can be gone through without a kernel."""
+
+LATEST = 20_000
+"""How many records the picture is made of."""
 
 EXPLAINED = 0.1
 """Seconds that may be spent to explain, for the saved notebook, where everybody stands."""
@@ -66,7 +72,7 @@ class Stepper(LiveView):
     machines = traitlets.Dict().tag(sync=True)
     breaks: Any = traitlets.List().tag(sync=True)
     head = traitlets.Dict().tag(sync=True)
-    tail = traitlets.Dict().tag(sync=True)
+    tail = traitlets.Unicode().tag(sync=True)
 
     def __init__(
         self, session: Session, agent: str | None = None, panels: Sequence[str] = PANELS, height: int | None = None
@@ -81,7 +87,8 @@ class Stepper(LiveView):
         self._asked: dict[int, str] = {}
         self._done: list[str] = []
         self._refused = ""
-        self._saved: Any = None
+        self._pictured: Any = None
+        self._pictures: dict[str, Any] = {}
         super().__init__(session)
         self.world = session.synchronizer.world_name
         self.agent = agent
@@ -134,7 +141,7 @@ class Stepper(LiveView):
     def _send_frames(self, messages: list[dict[str, Any]]) -> int:
         drawings = self.feed.machines.drawings
         if len(drawings) != len(self.machines):
-            self.machines = dict(drawings)
+            self.machines = {digest: _text(drawing) for digest, drawing in drawings.items()}
         letters = 0
         for message in messages:
             self.send(message)
@@ -205,17 +212,39 @@ class Stepper(LiveView):
 
     def static(self) -> dict[str, Any]:
         """A picture of the machine, who is where, the timeline and the last records."""
+        moment = self._moment()
+        if moment != self._pictured:
+            self._pictured, self._pictures = moment, self._drawn()
+            if not self.session.running:
+                self._keep()
+        return dict(self._pictures)
+
+    def _drawn(self) -> dict[str, Any]:
         session = self.session
-        bundle = session_bundle(session)
+        latest = session.trace.since(max(0, len(session.trace) - LATEST))
+        told = [record for record in latest if not isinstance(record, Tried | InState)]
+        rows = self._status()
+        pictures = {}
+        if told and len(session.nodes) <= MOST_NODES:
+            pictures["timeline of the latest ticks"] = timeline_svg(told, last=20, machines=machines_now(session))
+        html, text = session_html(rows, pictures, told, RECENT), session_text(rows, told, RECENT)
         name = self._begin_with()
-        html, text = bundle["text/html"], bundle["text/plain"]
         if name is not None:
             drawn, why = graph(session, name), session.why(name).explanation.headline
-            html = f"<div>{drawn.html}<p>{escape(why)}</p>{html}</div>"
-            text = f"{text}\n\n{why}"
-        if not session.running:
-            self._keep()
-        return {"text/html": html, "text/plain": text}
+            html, text = f"<div>{drawn.html}<p>{escape(why)}</p>{html}</div>", f"{why}\n\n{text}"
+        when = f"tick {session.tick} ({session.now:g} s)" if session.tick >= 0 else "not started yet"
+        return {"text/html": f"<div><p>{when}</p>{html}</div>", "text/plain": f"{when}\n\n{text}"}
+
+    def _status(self) -> list[Status]:
+        session = self.session
+        nodes, delta = self.feed.present().nodes, session.synchronizer.clock.delta
+        rows = []
+        for name, role, state, doing in session.status()[:MOST_ROWS]:
+            since = nodes.get(name, {}).get("since") if state else None
+            seconds = session.now - (session.tick - (since or 0)) * delta
+            rows.append(Status(name, role, state, "" if since is None else f"{since} ({round(seconds, 6):g} s)", doing))
+        more = len(session.nodes) - MOST_ROWS
+        return rows if more <= 0 else [*rows, Status(f"... and {more} more", "", "", "", "")]
 
     def _begin_with(self) -> str | None:
         """The agent that a picture is made of."""
@@ -226,10 +255,6 @@ class Stepper(LiveView):
 
     def _keep(self) -> None:
         """Bring up to date what can be gone through without a kernel."""
-        moment = self._moment()
-        if moment == self._saved:
-            return
-        self._saved = moment
         tail = self.feed.tail(TAIL)
         end = time.perf_counter() + EXPLAINED
         whys = []
@@ -240,4 +265,9 @@ class Stepper(LiveView):
         with self.hold_sync():
             self._send_frames([])
             self.head = self._head()
-            self.tail = {**tail, "whys": whys}
+            self.tail = _text({**tail, "whys": whys})
+
+
+def _text(data: Any) -> str:
+    """Data as JSON in a string: a notebook file would give each number in it a line of its own."""
+    return json.dumps(data, ensure_ascii=False, separators=(",", ":"))

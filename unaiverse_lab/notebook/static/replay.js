@@ -89,9 +89,9 @@ export class Fold {
     const empty = (value) => !value || (typeof value === "object" && Object.keys(value).length === 0);
     const nodes = {};
     for (const [name, node] of this.nodes) {
-      nodes[name] = Object.fromEntries(Object.entries(node).filter(([, value]) => !empty(value)));
+      nodes[name] = Object.fromEntries(Object.entries(node).filter(([, value]) => !empty(value)).map(([key, value]) => [key, copied(value)]));
     }
-    return { at: this.at, world: this.world, offered: this.offered, nodes };
+    return { at: this.at, world: this.world, offered: { ...this.offered }, nodes };
   }
 
   machineOf(name) {

@@ -53,13 +53,25 @@ class Store {
     model.on("change:head", this.updated);
     model.on("change:machines", this.updated);
     model.on("change:breaks", this.updated);
-    const tail = model.get("tail");
+    this.drawings = new Map();
+    const tail = model.get("tail") ? JSON.parse(model.get("tail")) : null;
     if (tail?.batches) {
       this.replay.load(tail);
       for (const why of tail.whys ?? []) this.whys.set(`${why.node} ${why.tick}`, why);
       this.toEnd();
     }
     this.ready = this.connect();
+  }
+
+  /** The drawing of a machine. */
+  drawing(digest) {
+    if (digest == null) return null;
+    if (!this.drawings.has(digest)) {
+      const text = this.model.get("machines")?.[digest];
+      if (!text) return null;
+      this.drawings.set(digest, JSON.parse(text));
+    }
+    return this.drawings.get(digest);
   }
 
   get head() {
@@ -579,12 +591,11 @@ class View {
   }
 
   drawingOf(role) {
-    return this.store.model.get("machines")?.[this.fold().offered[role]];
+    return this.store.drawing(this.fold().offered[role]);
   }
 
   drawing() {
-    const digest = this.fold().machineOf(this.store.agent);
-    return digest ? this.store.model.get("machines")?.[digest] : null;
+    return this.store.drawing(this.fold().machineOf(this.store.agent));
   }
 
   show() {
@@ -682,7 +693,7 @@ class View {
   showMachine(fold, node, verdicts, why, records) {
     const { store } = this;
     const digest = fold.machineOf(store.agent);
-    const drawing = digest ? (store.model.get("machines")?.[digest] ?? null) : null;
+    const drawing = store.drawing(digest);
     this.where.textContent = store.agent ? `${store.agent}${node?.role ? ` · ${node.role}` : ""}` : "";
     this.graph.draw(drawing ? digest : null, drawing);
     const breaks = this.breaksOf(store.agent, node);
