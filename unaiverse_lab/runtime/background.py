@@ -69,6 +69,7 @@ class Background:
         self._session = session
         self._errand = errand
         self._wake = asyncio.Event()
+        self._due = time.perf_counter()
         session.mailbox.attach(loop)
         self._task = loop.create_task(self._work())
 
@@ -91,7 +92,8 @@ class Background:
         return not self.active
 
     def hurry(self) -> None:
-        """Something has changed (the speed, the world): do not sleep on."""
+        """The speed has changed: the next tick is due now."""
+        self._due = time.perf_counter()
         self._wake.set()
 
     def stop(self, reason: str = "paused") -> None:
@@ -104,13 +106,13 @@ class Background:
     async def _work(self) -> None:
         session, errand = self._session, self._errand
         try:
-            slices, due = Slices(), time.perf_counter()
+            slices = Slices()
             while self.active:
-                await self._rest(due, slices)
+                await self._rest(slices)
                 if self._stopped():
                     return
                 if self.speed:
-                    due = max(due + 1 / self.speed, time.perf_counter())
+                    self._due = max(self._due + 1 / self.speed, time.perf_counter())
                     ended = errand.one_tick(jump=False)
                 else:
                     ended = None if errand.is_idle else errand.one_tick()
@@ -126,9 +128,9 @@ class Background:
         finally:
             self.active = False
 
-    async def _rest(self, due: float, slices: Slices) -> None:
+    async def _rest(self, slices: Slices) -> None:
         session, errand = self._session, self._errand
-        if self.speed and (pause := due - time.perf_counter()) > 0:
+        if self.speed and (pause := self._due - time.perf_counter()) > 0:
             session.tell("running")
             await self._sleep(pause)
         elif not self.speed and errand.is_idle:
