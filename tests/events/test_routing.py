@@ -5,8 +5,8 @@ from __future__ import annotations
 import threading
 
 import pytest
-from events.kit import Add, Calculator, Ear, Noise, Sum, launched, reasons, story
 
+from events.kit import Add, Calculator, Ear, Noise, Sum, launched, reasons, story
 from unaiverse_lab import Session
 from unaiverse_lab.core.errors import NotInWorld, WorldError
 from unaiverse_lab.core.records import Fault, Requested
@@ -57,7 +57,7 @@ def test_a_request_and_its_answer_take_two_ticks_whatever_the_order_of_joining()
         run.step(3)
         user.send(Add(target_id="calc", a=1, b=1))
         start = run.tick
-        run.run(until=lambda _: bool(user.received))
+        run.run(until=lambda _, user=user: bool(user.received))
         assert run.tick - start == 2
 
 
@@ -295,7 +295,7 @@ def test_gifts_go_by_who_holds_them() -> None:
     assert world.inventory("a") == ["mic"] and world.held_by("mic") == "a"
     b.send_event(AgentGivesObjectToAgentEvent(target_id="w", object_id="mic", recipient_agent_id="b"))
     run.run()
-    assert world.held_by("mic") == "a" and "held by a" in [e for e in world.events][-1].reason
+    assert world.held_by("mic") == "a" and "held by a" in list(world.events)[-1].reason
     a.send_event(AgentGivesObjectToAgentEvent(target_id="w", object_id="mic", recipient_agent_id="b"))
     run.run()
     assert world.inventory("b") == ["mic"] and world.inventory("a") == []

@@ -31,6 +31,10 @@ TICKS = {
     "signal_school": (300, 140),
     "class_incremental_learning": (120, 70),
     "social_learning": (150, 100),
+    "hello_world": (8, 3),
+    "collaboration": (12, 6),
+    "locations": (10, 5),
+    "roundtable": (40, 17),
 }
 
 

@@ -26,6 +26,10 @@ TICKS = {
     "signal_school": 300,
     "class_incremental_learning": 100,
     "social_learning": 120,
+    "hello_world": 8,
+    "collaboration": 12,
+    "locations": 10,
+    "roundtable": 40,
 }
 
 

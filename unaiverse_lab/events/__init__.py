@@ -7,7 +7,7 @@ from typing import Any
 
 _HOMES = {
     "actions": ("Action", "ThoughtAction", "Thought", "action"),
-    "agent": ("Agent", "BasicAssistant", "Step", "generate_basic_assistant"),
+    "agent": ("Agent", "AgentGivesObject", "AgentMoves", "BasicAssistant", "Step", "generate_basic_assistant"),
     "chat_planner": ("ChatPlanner",),
     "entity": ("Entity", "Object", "User"),
     "event": ("AnyEvent", "Event", "EventTooLarge", "InvalidEvent"),
@@ -22,7 +22,8 @@ _HOMES = {
     "standard": (
         "AgentGivesObjectToAgentEvent", "AgentGoesToSleepEvent", "AgentMovesToNewLocation", "AgentSpeaksWithAgentEvent",
         "AgentSpeaksWithAgentTriggerEvent", "AgentSpeaksWithUserEvent", "AgentSpeaksWithUserTriggerEvent",
-        "AgentWantsToSleepEvent", "AgentWantsUpdatedStateEvent", "EventRefused", "UserRequestsScreensToWorldEvent",
+        "AgentWantsToGiveObjectEvent", "AgentWantsToMoveEvent", "AgentWantsToSleepEvent", "AgentWantsUpdatedStateEvent",
+        "EventRefused", "UserRequestsScreensToWorldEvent",
         "UserSpeaksWithAgentEvent", "WildCardEvent", "WorldSendsAvailableActionSchemasEvent",
         "WorldSendsAvailableEntitiesEvent", "WorldSendsScreensToUserEvent", "WorldSetsAgentLocationEvent",
         "WorldSetsHolderEvent",

@@ -31,11 +31,15 @@ from unaiverse_lab.events.reacting import AGENT, ActionFailed, Mailbox
 from unaiverse_lab.events.serving import fire, request_of
 from unaiverse_lab.events.standard import (
     STATE_TRAFFIC,
+    AgentGivesObjectToAgentEvent,
     AgentGoesToSleepEvent,
+    AgentMovesToNewLocation,
     AgentSpeaksWithAgentEvent,
     AgentSpeaksWithAgentTriggerEvent,
     AgentSpeaksWithUserEvent,
     AgentSpeaksWithUserTriggerEvent,
+    AgentWantsToGiveObjectEvent,
+    AgentWantsToMoveEvent,
     AgentWantsToSleepEvent,
 )
 
@@ -83,6 +87,37 @@ class AgentSpeaksWithAgent(Action):
 
     def __call__(self, event: AgentSpeaksWithAgentTriggerEvent) -> None:
         self.host_object.send_event(AgentSpeaksWithAgentEvent(target_id=event.target_id, message=event.message))
+
+
+class AgentGivesObject(Action):
+    """Not among the actions every agent has: give it to those who hold things."""
+
+    trigger_event_class = AgentWantsToGiveObjectEvent
+    description = "Give an object that the agent holds to somebody else."
+    local = True
+
+    def __call__(self, event: AgentWantsToGiveObjectEvent) -> None:
+        agent = self.host_object
+        agent.send_event(
+            AgentGivesObjectToAgentEvent(
+                target_id=agent.host_world_id,
+                object_id=event.object_id,
+                recipient_agent_id=event.recipient_agent_id,
+            )
+        )
+
+
+class AgentMoves(Action):
+    """Not among the actions every agent has: give it to those in a world of places."""
+
+    trigger_event_class = AgentWantsToMoveEvent
+    description = "Go to another place."
+    local = True
+
+    def __call__(self, event: AgentWantsToMoveEvent) -> None:
+        agent = self.host_object
+        place = event.destination_location
+        agent.send_event(AgentMovesToNewLocation(target_id=agent.host_world_id, destination_location=place))
 
 
 class Agent(Entity):

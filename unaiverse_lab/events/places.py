@@ -8,7 +8,7 @@ from typing import Any
 from unaiverse_lab.core.errors import WorldError, did_you_mean
 from unaiverse_lab.events.actions import Action
 from unaiverse_lab.events.reacting import EntityCard
-from unaiverse_lab.events.standard import AgentMovesToNewLocation, EventRefused, WorldSetsAgentLocationEvent
+from unaiverse_lab.events.standard import AgentMovesToNewLocation, WorldSetsAgentLocationEvent
 from unaiverse_lab.events.world import BaseWorld
 
 
@@ -16,12 +16,13 @@ class WorldSetsAgentLocation(Action):
     trigger_event_class = AgentMovesToNewLocation
     description = "Brings the sender to another place."
 
-    def __call__(self, event: AgentMovesToNewLocation) -> None:
+    def __call__(self, event: AgentMovesToNewLocation) -> bool:
         world = self.host_object
         try:
             world.move(event.sender_id, event.destination_location)
         except WorldError as error:
-            world.send_event(EventRefused(target_id=event.sender_id, event_id=event.id or "", reason=str(error)))
+            return bool(world.refuse(event, str(error)))
+        return True
 
 
 class LocationWorld(BaseWorld):

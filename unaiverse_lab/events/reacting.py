@@ -362,7 +362,7 @@ class Reacting:
                 if trigger not in made:
                     made[trigger] = parsed(trigger, wire)
         except InvalidEvent as error:
-            self._send_back(wire, str(error))
+            self.refuse(wire, str(error))
             return False
         for edge in edges:
             if edge.source != edge.target or edge.retry_timeout > 0:
@@ -421,17 +421,21 @@ class Reacting:
             )
         )  # fmt: skip
 
-    def _send_back(self, wire: dict[str, Any], reason: str) -> None:
-        """Tell the sender of an event that it cannot be used."""
+    def refuse(self, event: Event | dict[str, Any], reason: str) -> bool:
+        """Refuse an event: its sender is told why, and the trace says so. Always False, for actions to return.
+
+        Args:
+            event: what was delivered.
+            reason: words for people.
+        """
         link = self._sender()
-        uuid, sender = wire["meta"]["id"], wire["sender_id"]
-        link.record(
-            Requested(
-                link.clock.tick, link.clock.now, link.name, uuid, sender, wire["event_type"], None, False, reason
-            )
-        )  # fmt: skip
-        if wire["event_type"] != EventRefused.event_type:
+        wire = event.wire() if isinstance(event, Event) else event
+        uuid, sender, kind = wire["meta"]["id"], wire["sender_id"], wire["event_type"]
+        clock = link.clock
+        link.record(Requested(clock.tick, clock.now, link.name, uuid, sender, kind, None, False, reason))
+        if kind != EventRefused.event_type:
             self.send_event(EventRefused(target_id=sender, event_id=uuid, reason=reason))
+        return False
 
 
 def event_in(body: Any) -> dict[str, Any] | None:

@@ -13,7 +13,6 @@ import msgspec
 from unaiverse_lab.core.errors import WorldError
 from unaiverse_lab.events.actions import Action
 from unaiverse_lab.events.standard import (
-    EventRefused,
     UserRequestsScreensToWorldEvent,
     WorldSendsScreensToUserEvent,
 )
@@ -158,14 +157,14 @@ class WorldSendsScreensToUser(Action):
     trigger_event_class = UserRequestsScreensToWorldEvent
     description = "Sends the layout of the screens."
 
-    def __call__(self, event: UserRequestsScreensToWorldEvent) -> None:
+    def __call__(self, event: UserRequestsScreensToWorldEvent) -> bool:
         world = self.host_object
         try:
             config = msgspec.to_builtins(world.screens_config())
         except WorldError as error:
-            world.send_event(EventRefused(target_id=event.sender_id, event_id=event.id or "", reason=str(error)))
-        else:
-            world.send_event(WorldSendsScreensToUserEvent(target_id=event.sender_id, screens_config=config))
+            return bool(world.refuse(event, str(error)))
+        world.send_event(WorldSendsScreensToUserEvent(target_id=event.sender_id, screens_config=config))
+        return True
 
 
 class ChatInterfaceWorld(BaseWorld):

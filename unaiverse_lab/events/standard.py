@@ -82,6 +82,19 @@ class WorldSendsScreensToUserEvent(Event):
     screens_config: dict[str, Any]
 
 
+class AgentWantsToMoveEvent(Event):
+    event_type = "agent_wants_to_move"
+    description = "The agent decides to go to another place."
+    destination_location: str
+
+
+class AgentWantsToGiveObjectEvent(Event):
+    event_type = "agent_wants_to_give_object"
+    description = "The agent decides to give an object it holds to somebody else."
+    object_id: str
+    recipient_agent_id: str
+
+
 class AgentMovesToNewLocation(Event):
     event_type = "agent_moves_to_new_location"
     description = "An agent wants to go to another place."

@@ -575,12 +575,13 @@ class WorldGivesObject(Action):
     trigger_event_class = AgentGivesObjectToAgentEvent
     description = "Puts an object that the sender holds into other hands."
 
-    def __call__(self, event: AgentGivesObjectToAgentEvent) -> None:
+    def __call__(self, event: AgentGivesObjectToAgentEvent) -> bool:
         world = self.host_object
         try:
             world.give(event.object_id, event.recipient_agent_id, by=event.sender_id)
         except WorldError as error:
-            world.send_event(EventRefused(target_id=event.sender_id, event_id=event.id or "", reason=str(error)))
+            return bool(world.refuse(event, str(error)))
+        return True
 
 
 __all__ = ["BaseWorld", "EventLog", "EventWorld", "Mailbox", "Undeliverable"]
