@@ -3,47 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 import time
-from itertools import zip_longest
 
 import pytest
 
 import unaiverse_lab as lab
-from live.rooms import apart, kit
+from live.threads import alike, equals_the_synchronizer, live_room
 from unaiverse_lab.core.errors import WorldError
 from unaiverse_lab.live.broker import Broker, BrokerError
 from unaiverse_lab.live.invite import Invite, read_invite
 from unaiverse_lab.live.log import NatsHostPort
-from unaiverse_lab.live.member import Member
-from unaiverse_lab.live.nats_port import NatsPort
 from unaiverse_lab.live.port import Lost
 from unaiverse_lab.runtime.freezing import CannotFreeze
-
-
-def alike(one: lab.Session, other: lab.Session) -> None:
-    for mine, theirs in zip_longest(one.trace, other.trace):
-        assert mine == theirs
-    assert one.digest() == other.digest()
-
-
-class Thread(threading.Thread):
-    """A member in a thread of its own, with a link of its own."""
-
-    def __init__(self, member: Member) -> None:
-        super().__init__(name="member")
-        self.member = member
-        self.error: BaseException | None = None
-        self.start()
-
-    def run(self) -> None:
-        try:
-            self.member.join()
-            self.member.run(idle=20)
-        except BaseException as error:
-            self.error = error
-        finally:
-            self.member.port.close()
 
 
 @pytest.mark.live
@@ -96,25 +67,14 @@ def test_a_private_broker_comes_and_goes_with_the_live_world(broker: Broker) -> 
 
 @pytest.mark.live
 def test_members_over_the_broker_change_nothing(broker: Broker) -> None:
-    node, nodes = apart("chat")
-    session = lab.Session(None, 3)
-    session.add(node)
-    live = asyncio.run(session.promote(broker.url))
-    invite = read_invite(str(live.invite))
-    assert invite == live.invite
-    threads = [Thread(Member(NatsPort(invite.urls, invite.wid), [one], kit("chat"))) for one in reversed(nodes)]
-    live.wait_for(*(one.name for one in nodes))
-    session.step(300)
-    assert live.status()["refused"] == 0
-    session.close()
+    with live_room("chat", broker.url) as (session, live, threads):
+        assert read_invite(str(live.invite)) == live.invite
+        session.step(300)
+        assert live.status()["refused"] == 0
     for thread in threads:
-        thread.join(10)
-        assert thread.error is None
         assert thread.member.over == "the world is live no more"
-        assert thread.member.dropped == thread.member.port.refused == 0  # type: ignore[attr-defined]
-    alone = lab.load("chat", 3)
-    alone.step(300)
-    assert alone.trace[:] == session.trace[: len(alone.trace)]
+        assert thread.member.dropped == thread.port.refused == 0
+    equals_the_synchronizer(session, "chat", 300)
 
 
 @pytest.mark.live
@@ -133,19 +93,11 @@ def test_the_log_is_purged_and_the_run_goes_on(broker: Broker) -> None:
 
 @pytest.mark.live
 def test_a_wall_clock_holds_ticks_to_real_time(broker: Broker) -> None:
-    node, nodes = apart("chat")
-    session = lab.Session(None, 3)
-    session.add(node)
-    live = asyncio.run(session.promote(broker.url, clock="wall"))
-    thread = Thread(Member(NatsPort([broker.url], live.invite.wid), nodes, kit("chat")))
-    live.wait_for(*(one.name for one in nodes))
-    start = time.monotonic()
-    session.step(41)
-    assert 40 / 20 <= time.monotonic() - start < 3.5
-    assert len(session.world.roster) == 4
-    session.close()
-    thread.join(10)
-    assert thread.error is None
+    with live_room("chat", broker.url, clock="wall") as (session, _, _):
+        start = time.monotonic()
+        session.step(41)
+        assert 40 / 20 <= time.monotonic() - start < 3.5
+        assert len(session.world.roster) == 4
 
 
 @pytest.mark.live

@@ -193,6 +193,7 @@ class Host:
                 self._part(guest, guest.leave)
             elif (guest.late or self.pace is not None) and monotonic() - guest.heard >= self.grace:
                 self._fact("lost", guest, f"silent for {self.grace:g} s")
+                self._dismiss(guest, f"nothing was heard of it for {self.grace:g} s")
                 self._part(guest, None)
         self._knocks += self.term.knocks()
         waiting, self._knocks = self._knocks, []
@@ -280,7 +281,14 @@ class Host:
             node.silently = leave is not None
             self.session.remove(node.name, leave.reason if leave is not None else "lost")
         del self.guests[guest.nid]
-        self.term.forget(guest.nid)
+        if leave is not None:
+            self.term.forget(guest.nid)
+
+    def _dismiss(self, guest: Guest, reason: str) -> None:
+        """Tell a member that this world goes on without it, now or when it can be reached again."""
+        guest.sent += 1
+        over = frame_of(Kind.LEAVE, Leave(reason, []), self.home.clock.tick)
+        self.term.emit(guest.nid, guest.token, self._numbered(over, guest.sent, guest.nid))
 
     def _view(self) -> bytes:
         world_node = self.home.world_node
@@ -461,9 +469,7 @@ class Host:
     def release(self) -> None:
         """Give the session its own transport back, with what was on its way."""
         for guest in list(self.guests.values()):
-            guest.sent += 1
-            over = frame_of(Kind.LEAVE, Leave("the world is live no more", []), self.home.clock.tick)
-            self.term.emit(guest.nid, guest.token, self._numbered(over, guest.sent, guest.nid))
+            self._dismiss(guest, "the world is live no more")
             if not self.term.lost:
                 self._fact("left", guest, "the world is live no more")
             self._part(guest, None)

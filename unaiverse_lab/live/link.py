@@ -19,7 +19,7 @@ from unaiverse_lab.live.broker import BrokerError
 from unaiverse_lab.live.port import LinkEvent
 
 T = TypeVar("T")
-CONNECT_WITHIN = 5.0
+CONNECT_WITHIN = 3.0
 PENDING = 8 * 1024 * 1024
 LONGEST_PAUSE = 2.0
 _log = logging.getLogger("unaiverse_lab.live")
@@ -148,16 +148,14 @@ class Link:
     async def _connect(self, name: str) -> None:
         self.up = asyncio.Event()
         addresses = ", ".join(map(without_secret, self.urls))
+        options: dict[str, Any] = {
+            "name": name, "error_cb": self._on_error, "disconnected_cb": self._on_down, "reconnected_cb": self._on_up,
+            "closed_cb": self._on_closed, "reconnect_to_server_handler": self._pause_before, "ping_interval": 1,
+            "max_outstanding_pings": 2, "max_reconnect_attempts": -1, "reconnect_time_wait": 0.05,
+            "connect_timeout": 2, "pending_size": PENDING, "flusher_queue_size": 4096,
+        }  # fmt: skip
         try:
-            await asyncio.wait_for(
-                self._client.connect(
-                    self.urls, name=name, error_cb=self._on_error, disconnected_cb=self._on_down,
-                    reconnected_cb=self._on_up, closed_cb=self._on_closed, ping_interval=1, max_outstanding_pings=2,
-                    max_reconnect_attempts=-1, reconnect_time_wait=0, connect_timeout=2, pending_size=PENDING,
-                    reconnect_to_server_handler=self._pause_before, flusher_queue_size=4096,
-                ),
-                CONNECT_WITHIN,
-            )  # fmt: skip
+            await asyncio.wait_for(self._client.connect(self.urls, **options), CONNECT_WITHIN)
         except Exception as error:
             reason = self.last_error or str(error) or type(error).__name__
             raise BrokerError(f"no broker answers at {addresses}: {without_secret(reason)}") from None
