@@ -6,6 +6,8 @@ Importing this package loads neither IPython nor the engine: both wait until som
 from __future__ import annotations
 
 import importlib
+import sys
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -54,7 +56,7 @@ _BUNDLES = {
     ("unaiverse_lab.stats.figures", "Dash"): "figure_bundle",
 }
 
-__all__ = [*_HOMES, "install"]
+__all__ = [*_HOMES, "install", "is_notebook"]
 
 
 def install(shell: Any) -> None:
@@ -71,6 +73,12 @@ def install(shell: Any) -> None:
     for (module, name), function in _BUNDLES.items():
         formatter.for_type_by_name(module, name, _Bundle(function))
     importlib.import_module(f"{__name__}.magics").load(shell)
+
+
+def is_notebook() -> bool:
+    """Whether cells are executed here, and widgets can be made."""
+    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    return shell is not None and find_spec("anywidget") is not None
 
 
 class _Bundle:

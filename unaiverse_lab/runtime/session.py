@@ -167,13 +167,18 @@ class Session(Navigation):
         return importlib.import_module("unaiverse_lab.notebook.display").why(self, agent, tick, self._past)
 
     def dashboard(self, tick: int | None = None, theme: str | None = None) -> Any:
-        """The dashboard of the world; see :func:`unaiverse_lab.notebook.display_dashboard`.
+        """The dashboard of the world: in a notebook one that keeps up with the run, elsewhere the same in words.
 
         Args:
-            tick: as it was at the end of that tick; None: now.
-            theme: ``"light"`` or ``"dark"``.
+            tick: as it was at the end of that tick, once and for all; None: as it is, and will be.
+            theme: ``"light"`` or ``"dark"``; default: in a notebook as the page around it.
+
+        See :class:`unaiverse_lab.notebook.LiveDashboard` and :func:`unaiverse_lab.notebook.display_dashboard`.
         """
-        return importlib.import_module("unaiverse_lab.notebook").display_dashboard(self, tick, theme)
+        notebook = importlib.import_module("unaiverse_lab.notebook")
+        if tick is None and notebook.is_notebook():
+            return notebook.LiveDashboard(self, theme=theme)
+        return notebook.display_dashboard(self, tick, theme)
 
     def stepper(self, **options: Any) -> Any:
         """A widget to go through the run, forward and back; see :class:`unaiverse_lab.notebook.stepper.Stepper`."""

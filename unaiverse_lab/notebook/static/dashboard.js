@@ -3,6 +3,7 @@
 
 const SHARED = Symbol.for("unaiverse_lab.plotly");
 const ASK_AGAIN = 4000; // milliseconds
+const AFTER = 40; // milliseconds, so that what else has changed is on the screen first
 
 const TEXTS = { overview: "Overview", statistics: "Statistics", tables: "Tables", charts: "Charts" };
 
@@ -119,15 +120,25 @@ async function render({ model, el }) {
     drawing = false;
   }
 
+  // Drawing takes a while: it waits until the page has nothing better to do, and until somebody can see it.
   let planned = false;
+  let visible = true;
+  let missed = false;
   function changed() {
-    if (planned) return;
+    missed = !visible;
+    if (planned || missed) return;
     planned = true;
-    requestAnimationFrame(() => {
+    const soon = globalThis.requestIdleCallback ?? ((act) => setTimeout(act, 50));
+    setTimeout(() => soon(() => {
       planned = false;
       if (!gone) draw();
-    });
+    }, { timeout: 300 }), AFTER);
   }
+  const eye = new IntersectionObserver((entries) => {
+    visible = entries[entries.length - 1].isIntersecting;
+    if (visible && missed) changed();
+  });
+  eye.observe(root);
   for (const trait of ["figure", "words", "pages", "page"]) model.on(`change:${trait}`, changed);
 
   const heard = (message, buffers) => {
@@ -152,6 +163,7 @@ async function render({ model, el }) {
   return () => {
     gone = true;
     observer.disconnect();
+    eye.disconnect();
     for (const trait of ["figure", "words", "pages", "page"]) model.off(`change:${trait}`, changed);
     wire?.off("msg:custom", heard);
     send({ kind: "bye", view });
