@@ -25,14 +25,15 @@ pytestmark = pytest.mark.notebook
 
 LIMIT = 400_000
 CELLS = [
-    "import unaiverse_lab as lab\nfrom unaiverse_lab.notebook import HumanPanel, LiveDashboard\ns = lab.load('chat')",
-    "d = LiveDashboard(s)\nd",
+    "import unaiverse_lab as lab\nfrom unaiverse_lab.notebook import HumanPanel\ns = lab.load('chat')",
+    "s.dashboard()",
     "p = HumanPanel(s, 'Ada')\np",
+    "s.stepper()",
     "s.run(max_cycles=300)",
     "s",
     "s.why('Polly')",
 ]
-DASHBOARD, PERSON = 1, 2
+DASHBOARD, PERSON, STEPPER = 1, 2, 3
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +91,7 @@ class Safe(HTMLParser):
         self.words.append(data)
 
 
-@pytest.mark.parametrize("index", (1, 2, 4, 5))
+@pytest.mark.parametrize("index", (1, 2, 3, 5, 6))
 def test_every_output_has_html_and_text_that_say_the_same(executed: Path, with_widgets: Path, index: int) -> None:
     for notebook in (executed, with_widgets):
         shown = bundle(notebook, index)
@@ -104,6 +105,7 @@ def test_what_was_shown_before_the_run_shows_its_end(executed: Path, with_widget
     for notebook in (executed, with_widgets):
         assert "ChatRoom: tick 299, 14.95 s" in bundle(notebook, DASHBOARD)["text/html"]
         assert "Polly want a cracker" in bundle(notebook, PERSON)["text/html"]
+        assert "tick 299" in bundle(notebook, STEPPER)["text/plain"]
 
 
 def test_widgets_are_only_where_they_can_live(executed: Path, with_widgets: Path) -> None:
