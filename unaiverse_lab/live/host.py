@@ -23,6 +23,7 @@ from unaiverse_lab.live.wire import (
     END_OF_TICK,
     INLINE,
     BlobRef,
+    Candidate,
     Delivery,
     Doing,
     Fact,
@@ -36,7 +37,6 @@ from unaiverse_lab.live.wire import (
     Sequence,
     Turn,
     View,
-    WireError,
     body_in,
     frame_of,
     id_of,
@@ -205,7 +205,7 @@ class Host:
     def _next_of(self, waiting: list[Knock]) -> Knock | None:
         """Who comes in next; while certain nodes are expected, in their order."""
         for knock in waiting:
-            names = [str(one.profile.get("static", one.profile).get("node_name", "")) for one in knock.join.nodes]
+            names = [_name_in(one) for one in knock.join.nodes]
             if not self.expected or self.expected[: len(names)] == names:
                 return knock
         return None
@@ -235,7 +235,7 @@ class Host:
         try:
             nodes = [DistantNode(candidate, self.transport) for candidate in knock.join.nodes]
             self._check_names(nodes)
-        except (LabError, LookupError, TypeError, ValueError) as error:
+        except (LabError, AttributeError, LookupError, TypeError, ValueError) as error:
             self._refuse(knock, "name_taken" if "already" in str(error) else "malformed", str(error))
             return
         guest = Guest(knock.nid, nodes, secrets.token_hex(8))
@@ -405,7 +405,7 @@ class Host:
         try:
             if record.origin == "tick":
                 marker = body_in(frame, Marker)
-                if marker.epoch == self.term.epoch:
+                if marker.term == self.term.name:
                     self._marker = marker.tick
             elif record.origin == self.port.nid:
                 for one in self._order.take(frame.n, frame):
@@ -413,7 +413,7 @@ class Host:
             elif (guest := self.guests.get(record.origin)) is not None:
                 for one in guest.order.take(frame.n, frame):
                     self._hear(guest, one)
-        except WireError:
+        except LabError:
             self.refused += 1
 
     def _hear(self, guest: Guest, frame: Frame) -> None:
@@ -477,3 +477,8 @@ class Host:
         for one in self.transport.waiting():
             self.before.post(one.sender, one.target, one.body)
         self.home.transport = self.before
+
+
+def _name_in(candidate: Candidate) -> str:
+    static = candidate.profile.get("static")
+    return str(static.get("node_name", "")) if isinstance(static, dict) else ""

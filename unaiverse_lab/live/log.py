@@ -119,13 +119,18 @@ class NatsTerm:
         self._next_seq = 1
         self._asked = 0
         self._sub: Any = None
-        self._name = ""
+        self._reader = ""
         self._knocks: list[Knock] = []
         self._facts = 0
         self._answers: dict[str, tuple[str, bytes | None]] = {}
         self._rings: dict[str, dict[int, tuple[str, bytes]]] = {}
         self._to_emit: deque[tuple[str, bytes]] = deque()
         self.link.call(self._begin(), 20.0)
+
+    @property
+    def name(self) -> str:
+        """What no other leadership is called."""
+        return f"{self.port.session}.{self.epoch}"
 
     @property
     def has_news(self) -> bool:
@@ -166,7 +171,7 @@ class NatsTerm:
         if self._sub is not None:
             with contextlib.suppress(Exception):
                 await self._sub.unsubscribe()
-        name = self._name = f"r{self.restarts}{self.port.session}"
+        name = self._reader = f"r{self.restarts}e{self.epoch}{self.port.session}"
 
         async def take(message: Any) -> None:
             await self._on_record(message, name)
@@ -185,7 +190,7 @@ class NatsTerm:
     async def _pull(self) -> None:
         """Ask for more records."""
         self._asked = PULL
-        subject = f"$JS.API.CONSUMER.MSG.NEXT.{self.subjects.log}.{self._name}"
+        subject = f"$JS.API.CONSUMER.MSG.NEXT.{self.subjects.log}.{self._reader}"
         request = msgspec.json.encode({"batch": PULL, "expires": int(PULL_SECONDS * 1e9)})
         await self.link.nats.publish(subject, request, reply=self._sub.subject)
 
@@ -208,7 +213,7 @@ class NatsTerm:
                     self.link.tell("error", f"the log cannot be read: {error} ({failures})")
 
     async def _on_record(self, message: Any, name: str) -> None:
-        if name != self._name:
+        if name != self._reader:
             return
         status = (message.headers or {}).get("Status") if not message.data else None
         if status is not None:
@@ -260,9 +265,9 @@ class NatsTerm:
         """Write the marker of a tick; False: somebody else wrote one since."""
         if self.lost:
             return False
-        marker = Marker(tick, stamp_ns, self.epoch, self.port.session, digest)
+        marker = Marker(tick, stamp_ns, self.epoch, self.name, digest)
         frame = frame_of(Kind.MARKER, marker, tick, stamp_ns)
-        identity = id_of(self.port.nid, self.port.session, "marker", tick)
+        identity = id_of(self.port.nid, self.name, "marker", tick)
         data = encode_frame(msgspec.structs.replace(frame, id=identity))
         stored = self.link.call(self._commit(data, marker, identity.hex()), None)
         self.lost = not stored
@@ -373,7 +378,7 @@ class NatsTerm:
     def fact(self, frame: Frame) -> None:
         """Put a fact into the log, and wait until it is stored."""
         self._facts += 1
-        identity = id_of(self.port.session, "fact", self._facts)
+        identity = id_of(self.name, "fact", self._facts)
         data = encode_frame(msgspec.structs.replace(frame, id=identity))
         self.link.call(self._store_fact(data, identity.hex()), 60.0)
 

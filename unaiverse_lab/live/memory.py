@@ -189,6 +189,7 @@ class MemoryTerm:
         self.port = port
         self.hub = port.hub
         self.epoch = self.hub.epoch
+        self.name = f"{port.session}.{self.epoch}"
         self.lost = False
         self._read = 0
         self._marker = self.hub.marker
@@ -208,7 +209,7 @@ class MemoryTerm:
         if self.lost or self.hub.marker != self._marker:
             self.lost = True
             return False
-        marker = Marker(tick, stamp_ns, self.epoch, self.port.session, digest)
+        marker = Marker(tick, stamp_ns, self.epoch, self.name, digest)
         frame = frame_of(Kind.MARKER, marker, tick, stamp_ns)
         identity = id_of(self.port.nid, self.epoch, tick)
         self.hub.marker = self._marker = self.hub.append("tick", msgspec.structs.replace(frame, id=identity))

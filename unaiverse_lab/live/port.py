@@ -140,8 +140,12 @@ class Port(Protocol):
 
 
 class Term(Protocol):
-    """One uninterrupted leadership. ``last_tick`` is that of the newest marker in the log, -1: there is none."""
+    """One uninterrupted leadership.
 
+    ``name`` is that of no other one. ``last_tick`` is that of the newest marker in the log, -1: there is none.
+    """
+
+    name: str
     epoch: int
     lost: bool
     last_tick: int
