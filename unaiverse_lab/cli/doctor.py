@@ -16,7 +16,7 @@ from unaiverse_lab.cli._shared import FAILED, blamed, fail, plain, version_of
 
 # Names of the packages behind each extra of pyproject.toml (a test holds the two together).
 EXTRAS = {
-    "core": ("msgspec", "pydantic", "rich", "typer"),
+    "core": ("msgspec", "rich", "typer", "pydantic"),
     "notebook": (
         "anywidget", "ipykernel", "ipython", "ipywidgets", "nbclient", "nbconvert", "nbformat", "papermill", "plotly",
     ),
