@@ -14,6 +14,7 @@ from unaiverse_lab.live.host import Host
 from unaiverse_lab.live.member import Kit, Member
 from unaiverse_lab.live.memory import MemoryHostPort, MemoryHub, MemoryPort
 from unaiverse_lab.live.port import Lost, Refused
+from unaiverse_lab.live.wire import BlobRef, Doing, Kind, Parcel, Turn, frame_of, pack_record
 from unaiverse_lab.runtime.node import Node
 
 TICKS = {
@@ -115,3 +116,39 @@ def test_a_world_goes_live_and_comes_back() -> None:
     host.release()
     session.step(100)
     alike(session, alone)
+
+
+def test_a_tick_that_is_interrupted_while_it_waits_is_begun_again() -> None:
+    live = HubWorld("chat", 3)
+    live.session.step(20)
+    stopped = []
+
+    def stop() -> None:
+        if live.session.in_tick and len(stopped) < 3:
+            stopped.append(live.session.tick)
+            raise KeyboardInterrupt
+
+    live.hub.meanwhile.insert(0, stop)
+    for _ in range(3):
+        with pytest.raises(KeyboardInterrupt):
+            live.session.step()
+        assert live.session.tick == 19
+    live.session.step(200)
+    alone = lab.load("chat", 3, strict=True, history=False)
+    alone.step(220)
+    alike(live.session, alone)
+
+
+def test_what_no_member_may_do_is_dropped_and_counted() -> None:
+    live = HubWorld("chat", 3)
+    live.session.step(20)
+    ada, before = live.members[3], len(live.session.trace)
+    forged = [Parcel("Polly", "ChatRoom", b"x"), Parcel("Ada", "ChatRoom", BlobRef("0" * 64, 5, "", "Ada"))]
+    record = pack_record(Joined(1, 0.0, "ChatRoom", "admitted"))
+    turn = Turn([Doing("Ada", False, forged[:1], [record, b"junk"]), Doing("Polly", False, [], [record])])
+    ada.port.post(frame_of(Kind.TURN, turn, 20))
+    ada.port.post(frame_of(Kind.TURN, Turn([Doing("Ada", False, forged[1:], [])]), 20))
+    live.session.step()
+    assert live.session.nodes["Ada"].dropped == 3
+    assert live.host.refused == 1
+    assert not any(one.kind == "join" for one in live.session.trace.since(before))

@@ -145,10 +145,13 @@ class Term(Protocol):
     ``name`` is that of no other one. ``last_tick`` is that of the newest marker in the log, -1: there is none.
     """
 
-    name: str
     epoch: int
     lost: bool
     last_tick: int
+
+    @property
+    def name(self) -> str:
+        """What no other leadership is called."""
 
     def next_inputs(self, limit: int = 1024) -> list[LogRecord]:
         """What stands in the log after what was read before, in its order."""
