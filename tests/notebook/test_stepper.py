@@ -276,10 +276,18 @@ def test_what_cannot_be_done_is_said(page: Page, chat: lab.Session) -> None:
 
 @pytest.mark.parametrize(
     "message",
-    [{}, {"kind": 5}, {"kind": "do"}, {"kind": "do", "id": 1, "op": "step", "args": {}}, {"kind": "why", "tick": "x"},
-     {"kind": "do", "id": "a", "op": "step", "args": [1]}, {"kind": "around", "tick": None}, {"kind": "resync", "seq": "no"},
-     {"kind": "why", "node": "nobody", "tick": 3}],
-)  # fmt: skip
+    [
+        {},
+        {"kind": 5},
+        {"kind": "do"},
+        {"kind": "do", "id": 1, "op": "step", "args": {}},
+        {"kind": "do", "id": "a", "op": "step", "args": [1]},
+        {"kind": "around", "tick": None},
+        {"kind": "resync", "seq": "no"},
+        {"kind": "why", "tick": "x"},
+        {"kind": "why", "node": "nobody", "tick": 3},
+    ],
+)
 def test_nonsense_changes_nothing(page: Page, chat: lab.Session, message: dict[str, Any]) -> None:
     chat.step(5)
     page.say(**message)

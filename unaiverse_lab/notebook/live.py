@@ -88,6 +88,7 @@ class LiveView(anywidget.AnyWidget):
         self._mailbox: deque[dict[str, Any]] = deque()
         self._viewers: set[str] = set()
         self._handles: list[DisplayHandle] = []
+        self._left: dict[str, Any] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._due = NEVER
         self._next = 0.0
@@ -204,8 +205,10 @@ class LiveView(anywidget.AnyWidget):
         if self._mailbox:
             self._attend()
         self.refresh()
-        for handle in self._handles:
-            handle.update(self._bundle(), raw=True)  # type: ignore[no-untyped-call]
+        if self._handles and (bundle := self._bundle()) != self._left:
+            self._left = bundle
+            for handle in self._handles:
+                handle.update(bundle, raw=True)  # type: ignore[no-untyped-call]
 
     # ------------------------------------------------------------------ what a notebook keeps
 
@@ -224,7 +227,8 @@ class LiveView(anywidget.AnyWidget):
         if self._shell is None:
             print(self.static()["text/plain"])
             return
-        self._handles.append(display(self._bundle(), raw=True, display_id=True))  # type: ignore[no-untyped-call]
+        self._left = self._bundle()
+        self._handles.append(display(self._left, raw=True, display_id=True))  # type: ignore[no-untyped-call]
 
     def __repr__(self) -> str:
         return str(self.static()["text/plain"]) if hasattr(self, "session") else super().__repr__()

@@ -38,10 +38,11 @@ class Store {
     this.whys = new Map();
     this.pointed = null;
     this.cursor = { at: 0, tick: -1, follow: true };
-    this.agent = model.get("agent") || null;
+    this.chosen = this.agent = model.get("agent") || null;
     this.state = null;
     this.tab = "now";
     this.views = new Set();
+    this.ui = { folded: new Set(), whole: false, table: false, data: true, everybody: true, vain: true, role: "" };
     this.count = 0;
     this.pending = null;
     this.note = "";
@@ -173,7 +174,7 @@ class Store {
     const { hit } = this.head;
     if (hit && this.hit !== `${hit.name} ${hit.number}`) {
       this.hit = `${hit.name} ${hit.number}`;
-      this.agent = hit.node;
+      this.chosen = this.agent = hit.node;
       this.say(`Stopped by the breakpoint ${hit.name}, at tick ${hit.tick}, ${hit.node}.`);
     } else if (!hit) {
       this.hit = null;
@@ -202,12 +203,17 @@ class Store {
     }, 150);
   }
 
+  /** A notebook that draws an output anew does not say that the view before is gone: of these, few are kept. */
+  prune() {
+    const gone = [...this.views].filter((view) => view.wasShown && !view.root.isConnected);
+    for (const view of gone.slice(0, -4)) view.dispose();
+  }
+
   // -------------------------------------------------------------- the cursor
 
   /** The tick of the present. */
   get now() {
-    const last = this.replay.ticks[this.replay.ticks.length - 1];
-    return Math.max(this.head.tick ?? -1, last?.[0] ?? -1);
+    return this.head.tick ?? this.replay.ticks[this.replay.ticks.length - 1]?.[0] ?? -1;
   }
 
   get isPast() {
@@ -290,16 +296,19 @@ class View {
     this.timeline = new Timeline((tick) => store.moveTo(tick));
     this.buttons = {};
     this.spoken = 0;
+    this.ui = store.ui;
     el.append((this.root = this.build()));
     this.observer = new ResizeObserver(() => this.resized());
     this.observer.observe(this.root);
     store.views.add(this);
     store.hello(this.id);
+    store.prune();
     this.soon();
   }
 
   resized() {
-    this.graph.fit(this.whole);
+    this.wasShown = true;
+    this.graph.fit(this.ui.whole);
     this.soon();
   }
 
@@ -309,10 +318,11 @@ class View {
     this.store.post({ kind: "bye", view: this.id });
   }
 
+  /** Show soon how things are; a view that is out of sight waits until it is laid out again. */
   soon() {
     this.frame ??= requestAnimationFrame(() => {
       this.frame = null;
-      this.show();
+      if (this.root.isConnected) this.show();
     });
   }
 
@@ -332,13 +342,15 @@ class View {
   }
 
   panel(name, title, ...children) {
-    const inside = h("div", { class: "ul-inside" }, ...children);
-    const fold = h("button", { type: "button", class: "ul-fold", "aria-expanded": "true", onclick: () => {
-      const open = inside.hidden;
-      inside.hidden = !open;
-      fold.setAttribute("aria-expanded", String(open));
+    const { folded } = this.ui;
+    const inside = h("div", { class: "ul-inside", hidden: folded.has(name) }, ...children);
+    const turn = () => {
+      if (!folded.delete(name)) folded.add(name);
+      inside.hidden = folded.has(name);
+      fold.setAttribute("aria-expanded", String(!inside.hidden));
       this.soon();
-    } }, icon("fold"), h("span", {}, title));
+    };
+    const fold = h("button", { type: "button", class: "ul-fold", "aria-expanded": String(!folded.has(name)), onclick: turn }, icon("fold"), h("span", {}, title));
     const extra = h("span", { class: "ul-extra" });
     const panel = h("section", { class: `ul-panel ul-${name}`, "aria-label": title, tabindex: -1 }, h("header", {}, fold, extra), inside);
     return Object.assign(panel, { inside, extra, fold });
@@ -379,10 +391,10 @@ class View {
       this.tabs.append(h("button", { type: "button", role: "tab", "data-tab": name, onclick: () => this.turn(name), onkeydown: (event) => this.nextTab(event) }, words));
     }
     this.inspector = this.panel("inspector", "Inspector", this.tabs, this.pages);
-    this.quietBox = h("input", { type: "checkbox", checked: true, onchange: () => { this.timeline.data = this.quietBox.checked; this.timeline.draw(); } });
-    this.roles = h("select", { "aria-label": "Show only a role", hidden: true, onchange: () => this.soon() });
+    this.samples = h("input", { type: "checkbox", onchange: () => this.set("data", this.samples.checked) });
+    this.roles = h("select", { "aria-label": "Show only a role", hidden: true, onchange: () => this.set("role", this.roles.value) });
     this.times = this.panel("timeline", "Timeline", this.timeline.element);
-    this.times.extra.append(this.roles, h("label", {}, this.quietBox, "data"));
+    this.times.extra.append(this.roles, h("label", {}, this.samples, "data"));
     const shown = { roster: this.roster, graph: this.machine, inspect: this.inspector, timeline: this.times };
     const panels = options.panels ?? Object.keys(shown);
     this.panels = Object.entries(shown).filter(([name]) => panels.includes(name)).map(([, panel]) => panel);
@@ -421,19 +433,20 @@ class View {
     this.pages.focus();
   }
 
+  set(name, value) {
+    this.ui[name] = value;
+    this.store.changed();
+  }
+
   refit() {
-    this.whole = !this.whole;
-    this.graph.fit(this.whole);
+    this.ui.whole = !this.ui.whole;
+    this.graph.fit(this.ui.whole);
     this.soon();
   }
 
   toggleTable() {
-    const table = this.tableBox.hidden;
-    this.tableBox.hidden = !table;
-    this.graph.element.hidden = table;
-    this.zooms.hidden = table;
-    this.buttons.table.setAttribute("aria-pressed", String(table));
-    this.soon();
+    this.ui.table = !this.ui.table;
+    this.store.changed();
   }
 
   turn(tab) {
@@ -452,7 +465,7 @@ class View {
   }
 
   select(name) {
-    this.store.agent = name;
+    this.store.chosen = this.store.agent = name;
     this.store.state = null;
     this.store.changed();
   }
@@ -602,7 +615,8 @@ class View {
     const { store } = this;
     const fold = this.fold();
     const names = this.names();
-    if (!fold.nodes.has(store.agent) && names.length) store.agent = names.find((name) => fold.nodes.get(name).state) ?? names[0];
+    if (fold.nodes.has(store.chosen)) store.agent = store.chosen;
+    else if (!fold.nodes.has(store.agent)) store.agent = names.find((name) => fold.nodes.get(name).state) ?? names[0] ?? null;
     const node = fold.nodes.get(store.agent);
     const records = store.replay.recordsOf(store.cursor.tick, store.cursor.at);
     const why = store.why;
@@ -651,6 +665,7 @@ class View {
     const part = store.cursor.at < store.replay.endOf(store.cursor.tick) ? `, record ${store.cursor.at - (store.replay.tickOf(store.cursor.at - 1)?.[2] ?? 0)}` : "";
     const mode = store.runs ? "running" : store.isPast ? `looking back; the world is at tick ${store.now}` : store.pending ? "working…" : store.online ? (head.word ?? "paused") : "replay";
     this.status.textContent = `${at}${part} · ${mode}`;
+    Object.assign(this.root.dataset, { from: store.replay.from, to: store.replay.to, seq: store.replay.seq });
     this.root.classList.toggle("ul-past", store.isPast && !store.runs);
     this.root.classList.toggle("ul-runs", store.runs);
   }
@@ -699,7 +714,11 @@ class View {
     const breaks = this.breaksOf(store.agent, node);
     this.graph.show(store.agent, node, verdicts, breaks, store.state);
     this.machine.classList.toggle("ul-empty", !drawing);
-    if (!this.tableBox.hidden) this.showTable(drawing, node, verdicts, breaks);
+    const { table } = this.ui;
+    this.tableBox.hidden = !table;
+    this.graph.element.hidden = this.zooms.hidden = table;
+    this.buttons.table.setAttribute("aria-pressed", String(table));
+    if (table) this.showTable(drawing, node, verdicts, breaks);
     const last = records.filter((row) => row.n === store.agent).pop();
     const line = store.runs ? (last?.x ?? "") : (why?.headline ?? last?.x ?? (drawing ? "" : "This node has no machine at this tick."));
     if (this.line.textContent !== line) this.line.textContent = line;
@@ -745,7 +764,9 @@ class View {
       this.roles.dataset.of = mark;
       this.roles.replaceChildren(h("option", { value: "" }, "all roles"), ...roles.map((role) => h("option", { value: role }, role)));
     }
-    const role = this.roles.hidden ? "" : this.roles.value;
+    const role = this.roles.hidden || !roles.includes(this.ui.role) ? "" : this.ui.role;
+    this.roles.value = role;
+    this.samples.checked = this.timeline.data = this.ui.data;
     const shown = all.filter((name) => !role || fold.nodes.get(name)?.role === role).slice(0, 60);
     this.timeline.show(store.replay.scenes, store.cursor.tick, shown, store.agent, store.cursor.follow);
   }
@@ -841,10 +862,10 @@ class View {
   }
 
   recordsPage() {
-    const all = h("input", { type: "checkbox", "data-key": "all", onchange: () => { this.everybody = all.checked; this.soon(); } });
-    const vain = h("input", { type: "checkbox", "data-key": "vain", onchange: () => { this.vain = vain.checked; this.soon(); } });
-    all.checked = this.everybody ?? true;
-    vain.checked = this.vain ?? true;
+    const all = h("input", { type: "checkbox", "data-key": "all", onchange: () => this.set("everybody", all.checked) });
+    const vain = h("input", { type: "checkbox", "data-key": "vain", onchange: () => this.set("vain", vain.checked) });
+    all.checked = this.ui.everybody;
+    vain.checked = this.ui.vain;
     const test = (row) => (all.checked || row.n === this.store.agent) && (vain.checked || (row.k !== "attempt" && row.k !== "in-state"));
     return [h("p", { class: "ul-filters" }, h("label", {}, all, "all agents"), h("label", {}, vain, "attempts")), ...this.latest(test, 120, "No records so far.")];
   }
