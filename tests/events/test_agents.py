@@ -133,7 +133,7 @@ def test_rules_apply_once_for_each_event_in_their_order() -> None:
     you.send(Noise(n=6, target_id="agent"))
     run.run()
     said = [e.message for e in you.received if e.event_type == "agent_speaks_with_user_event"]
-    assert said == ["1", "three!", "3", "5"] or said[:3] == ["1", "three!", "3"]
+    assert said == ["1", "three!", "3", "5"]
 
 
 def test_only_what_wakes_it_wakes_it_and_never_its_own_words() -> None:

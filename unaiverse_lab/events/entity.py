@@ -19,7 +19,7 @@ from unaiverse_lab.events.serving import EventSurroundings
 LIMIT = 1000
 
 
-class Entity(Reacting, StateMachineAgent):
+class Entity(StateMachineAgent, Reacting):  # in this order, an agent of any class can become one with its role
     """A member of a world with a state machine, which sends events and reacts to them.
 
     It is an ordinary agent, too: give it a role with a behavior, and transitions with the argument ``event`` are
@@ -100,7 +100,13 @@ class Entity(Reacting, StateMachineAgent):
 
     def stream_profile(self) -> dict[str, Any]:
         """What the profile says of streams, and of the entity."""
-        return {**super().stream_profile(), "entity": msgspec.to_builtins(self.card())}
+        card = msgspec.to_builtins(self.card())
+        if self._told is None:
+            self._told = card
+        return {**super().stream_profile(), "entity": card}
+
+    _told: dict[str, Any] | None = None
+    """What the world was told it is."""
 
     def accept_new_role(self, role: int) -> None:
         """Install the behavior of the role, or its own if the world has none for it."""
@@ -120,13 +126,15 @@ class Entity(Reacting, StateMachineAgent):
             former = None if previous == "unknown" else previous
             link.record(RoleSet(self.clock.tick, self.clock.now, link.name, shown, self.behav.state, former))
         self._find_listeners()
-        if "entity" not in link.profile.get_dynamic_profile():
+        known = link.profile.get_dynamic_profile().get("entity")
+        if known is None or known != self._told:
             self._tell_profile()
 
     def _tell_profile(self) -> None:
         link = self._need_link()
         link.profile.update_dynamic(self.stream_profile())
         if link.world_id is not None:
+            self._told = link.profile.get_dynamic_profile()["entity"]
             link.post(link.world_id, ProfileUpdate(link.profile.to_dict()))
 
     def _actions_changed(self, name: str) -> None:
