@@ -43,17 +43,19 @@ def test_it_is_live_while_a_cell_keeps_the_kernel_busy(notebook: Opens) -> None:
     assert 2 <= drawn <= 9, f"drawn {drawn} times in 1.5 s"
 
 
-def test_going_back_is_seen(notebook: Opens) -> None:
-    shown = notebook([START, "d = LiveDashboard(s)\nd", "s.step(30);", "s.back(12);", "d.show(5);", "d.show();"])
-    for index in range(3):
+def test_it_shows_what_the_stepper_looks_at(notebook: Opens) -> None:
+    shown = notebook([START, "s.stepper(panels=['roster'], height=120)", "s.dashboard()", "s.step(30);", "s.back(12);"])
+    for index in range(4):
         shown.run(index)
-    title = shown.output(1).locator(TITLE)
+    title, stepper = shown.output(2).locator(TITLE), shown.output(1).locator(".ul-root")
     expect(title).to_contain_text("tick 29,")
-    shown.run(3)
-    expect(title).to_contain_text("tick 17,")
+    stepper.focus()
+    for _ in range(3):
+        shown.press("ArrowLeft")
+    expect(title).to_contain_text("tick 26,")
+    shown.press("End")
+    expect(title).to_contain_text("tick 29,")
     shown.run(4)
-    expect(title).to_contain_text("tick 5,")
-    shown.run(5)
     expect(title).to_contain_text("tick 17,")
 
 
@@ -86,4 +88,29 @@ s.world.stats.__class__ = Own
     shown.click("Tables", 1)
     expect(first.locator("table").first).to_be_visible()
     expect(first.locator(TITLE)).to_be_hidden()
+    assert shown.errors == []
+
+
+NAMELESS = """
+() => [...document.querySelectorAll(".ul-root, .ul-dash, .ul-human")].flatMap((root) =>
+  [...root.querySelectorAll("button, input, select, textarea, [role=img], [role=tab], [role=slider], [role=group]")]
+    .filter((one) => one.checkVisibility() && !one.closest(".ul-dash-chart"))
+    .filter((one) => !(one.getAttribute("aria-label") || one.labels?.length || one.textContent.trim()))
+    .map((one) => one.outerHTML.slice(0, 200)))
+"""
+
+
+def test_every_control_has_a_name_and_keys_stay_inside(notebook: Opens) -> None:
+    cells = [START + "from unaiverse_lab.notebook import HumanPanel\ns.step(20);", "s.stepper()", "s.dashboard()"]
+    shown = notebook([*cells, "HumanPanel(s, 'Ada')"])
+    for index in range(4):
+        shown.run(index)
+    for index, kind in ((1, ".ul-root"), (2, ".ul-dash"), (3, ".ul-human")):
+        root = shown.output(index).locator(kind)
+        expect(root.get_by_role("button").first).to_be_visible()
+        root.get_by_role("button").first.focus()
+        for key in ("b", "a", "x", "d", "d", "m", "Delete"):
+            shown.press(key)
+    assert shown.page.evaluate(NAMELESS) == []
+    assert shown.cells == 4
     assert shown.errors == []

@@ -193,3 +193,24 @@ def test_a_click_is_quick(notebook: Opens) -> None:
         took.append(time.perf_counter() - start)
     assert shown.python("s.tick") == 20
     assert statistics.median(took) < 0.6, took
+
+
+def test_pause_reaches_a_cell_that_keeps_the_kernel_busy(notebook: Opens) -> None:
+    busy = "import time\nended = s.run(max_cycles=2000, on_tick=lambda s: time.sleep(0.01))"
+    shown = notebook([*CELLS[: STEPPER + 1], busy])
+    for index in range(STEPPER + 1):
+        shown.run(index)
+    stepper = Stepper(shown)
+    expect(stepper.button("Step")).to_be_enabled()
+    shown.run(STEPPER + 1, wait=False)
+    pause = stepper.button("Pause")
+    expect(pause).to_be_enabled()
+    shown.until(lambda: stepper.tick > 20, "the run to be seen while it goes on")
+    start = time.perf_counter()
+    pause.click()
+    shown.until(lambda: "*" not in shown.cell(STEPPER + 1).locator(".jp-InputPrompt").inner_text(), "its end", 5)
+    took = time.perf_counter() - start
+    assert shown.python("ended.reason") == "paused"
+    assert shown.python("ended.ticks") < 1500
+    assert took < 2, took
+    stepper.agrees()

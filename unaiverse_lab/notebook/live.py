@@ -64,7 +64,25 @@ PLOTLY = "application/vnd.plotly.v1+json"
 
 
 class Wire(ipywidgets.Widget):
-    """The way in: what a person does at a view. The kernel sends on it only in answer."""
+    """The way in: what a person does at a view. The kernel sends on it only in answer.
+
+    A kernel that sent something from its main thread reads the answers there, too, and so not before a running cell
+    has ended. It is made to forget that: what comes in is read wherever the front end wants it read.
+    """
+
+    def open(self) -> None:
+        """Open the way."""
+        super().open()
+        self._forget_thread()
+
+    def send(self, content: Any, buffers: Any = None) -> None:
+        """Answer."""
+        super().send(content, buffers)
+        self._forget_thread()
+
+    def _forget_thread(self) -> None:
+        kept: dict[str, Any] = getattr(self.comm, "__dict__", {})
+        kept.pop("_reply_subshell_id", None)
 
 
 class LiveView(anywidget.AnyWidget):
