@@ -35,7 +35,7 @@ from unaiverse_lab.live.wire import (
     id_of,
 )
 
-WINDOW = 64
+WINDOW = 256
 """Frames on their way to the log at one time."""
 
 CHUNK = 512 * 1024
@@ -44,6 +44,16 @@ GAP = 0.1
 
 STORED_WITHIN = 2.0
 LONGEST_RETRY = 1.0
+
+
+class Stored(msgspec.Struct):
+    """What the broker says of a frame: its number in the log, or why it did not take it."""
+
+    seq: int = 0
+    error: dict[str, Any] | None = None
+
+
+_acks = msgspec.json.Decoder(Stored)
 
 
 class Subjects:
@@ -114,7 +124,10 @@ class NatsPort:
         self.resends = 0
         self._n = 0
         self._waiting: deque[tuple[Ticket, bytes, str]] = deque()
-        self._unstored = 0
+        self._stored = 0  # counted by the link's thread, _n by the one that posts
+        self._window: dict[int, tuple[Ticket, bytes, str]] = {}
+        self._kicked = False
+        self._full = False
         self._in: deque[Frame] = deque()
         self._order = Sequence()
         self._token = ""
@@ -127,13 +140,14 @@ class NatsPort:
             raise
 
     async def _begin(self) -> None:
-        self._to_send = asyncio.Event()
+        self._moved = asyncio.Event()
         self._again = asyncio.Event()
         self.link.on_up.append(self._came_back)
         await self.link.start(self._send(), "sending")
 
     async def _came_back(self) -> None:
         self._again.set()
+        self._moved.set()
         if self._token:
             await self._ask_again()
 
@@ -150,51 +164,77 @@ class NatsPort:
         data = encode_frame(msgspec.structs.replace(frame, n=n, ack=self._order.next - 1, id=identity))
         ticket = Ticket(n)
         self._n = n
-        self._unstored += 1
         self._waiting.append((ticket, data, identity.hex()))
-        self.link.soon(self._to_send.set)
+        if not self._kicked:
+            self._kicked = True
+            self.link.soon(self._kick)
         return ticket
 
     async def _send(self) -> None:
-        """Bring what was posted into the log, at most so many at a time; what is not confirmed goes again, same id."""
-        window: list[tuple[Ticket, bytes, str]] = []
+        """Bring what was posted into the log, so many at a time; what is not confirmed goes again, with the same id."""
+        nats, subject = self.link.nats, self.subjects.out(self.nid)
+        inbox = nats.new_inbox()
+        await nats.subscribe(f"{inbox}.*", cb=self._on_stored)
+        await self.link.barrier()
         pause = 0.05
         while True:
-            while self._waiting and len(window) < WINDOW:
-                window.append(self._waiting.popleft())
-            if not window:
-                self._to_send.clear()
-                if not self._waiting:
-                    await self._to_send.wait()
-                continue
             await self.link.up.wait()
-            self._again.clear()
-            sends = [asyncio.ensure_future(self._store(*item)) for item in window]
-            broken = asyncio.ensure_future(self._again.wait())
-            everything = asyncio.gather(*sends, return_exceptions=True)
-            either: set[asyncio.Future[Any]] = {everything, broken}
-            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
-            broken.cancel()
-            for send in sends:
-                send.cancel()
-            await asyncio.gather(*sends, return_exceptions=True)
-            left = [item for item in window if item[0].state == "queued"]
-            self._unstored -= len(window) - len(left)
-            if len(left) < len(window):
-                self.link.notify()
-            self.resends += len(left)
-            window = left
-            if window and not self._again.is_set():
+            if self._again.is_set():
+                self._again.clear()
+                self.resends += len(self._window)
+                fresh = list(self._window.values())
+            else:
+                fresh = []
+            self._moved.clear()
+            while self._waiting and len(self._window) < WINDOW:
+                item = self._waiting.popleft()
+                self._window[item[0].n] = item
+                fresh.append(item)
+            for ticket, data, identity in fresh:
+                with contextlib.suppress(Exception):  # the link is down: it goes again
+                    await nats.publish(subject, data, reply=f"{inbox}.{ticket.n}", headers={"Nats-Msg-Id": identity})
+            try:
+                await asyncio.wait_for(self._moved.wait(), STORED_WITHIN if self._window else None)
+            except TimeoutError:
+                self._again.set()
+            if self._full:
+                self._full = False
                 await asyncio.sleep(pause)
                 pause = min(LONGEST_RETRY, 2 * pause)
-            else:
+                self._again.set()
+            elif not self._again.is_set():
                 pause = 0.05
 
-    async def _store(self, ticket: Ticket, data: bytes, identity: str) -> None:
-        ack = await self.link.js.publish(
-            self.subjects.out(self.nid), data, timeout=STORED_WITHIN, headers={"Nats-Msg-Id": identity}
-        )
-        ticket.seq, ticket.state = ack.seq, "stored"
+    async def _on_stored(self, message: Any) -> None:
+        try:
+            n = int(message.subject.rpartition(".")[2])
+            told = _acks.decode(message.data)
+        except (ValueError, msgspec.MsgspecError):
+            self.refused += 1  # nobody stores this world's log now
+            self._full = True
+            self._moved.set()
+            return
+        if told.error is not None:
+            self._full = True
+            self._moved.set()
+            return
+        item = self._window.pop(n, None)
+        if item is None:
+            return
+        item[0].seq, item[0].state = told.seq, "stored"
+        self._stored += 1
+        if not self._window or len(self._window) <= WINDOW // 2:
+            self._moved.set()
+        if not self._unstored or self._unstored == OUT_LIMIT - 1:
+            self.link.notify()
+
+    @property
+    def _unstored(self) -> int:
+        return self._n - self._stored
+
+    def _kick(self) -> None:
+        self._kicked = False
+        self._moved.set()
 
     def flush(self, timeout: float = 30.0) -> None:
         """Wait until everything posted is stored."""
