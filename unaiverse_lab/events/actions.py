@@ -91,9 +91,19 @@ class Thought:
 class Doing:
     """How an entity sees one of its actions, however it was written."""
 
-    __slots__ = ("card", "thoughts", "timeout", "trigger")
+    __slots__ = ("card", "function", "takes_event", "thoughts", "timeout", "trigger")
 
-    def __init__(self, card: ActionCard, trigger: type[Event], timeout: float, thoughts: dict[str, Any]) -> None:
+    def __init__(
+        self,
+        card: ActionCard,
+        trigger: type[Event],
+        timeout: float,
+        thoughts: dict[str, Any],
+        function: Callable[..., Any] | None = None,
+        takes_event: bool = True,
+    ) -> None:
+        self.function = function
+        self.takes_event = takes_event
         self.card = card
         self.trigger = trigger
         self.timeout = timeout
@@ -161,14 +171,15 @@ def action(
             if isinstance(event, str):
                 event = event_being_served(self, trigger)
             result = function(self, event=event) if takes_event else function(self)
-            if inspect.isawaitable(result):
+            if result is not None and inspect.isawaitable(result):
                 result = await result
             return result is None or bool(result)
 
         done: Any = performed
         done.__signature__ = SIGNATURE
         done._is_action, done._outside, done._waits = True, outside, True
-        done._doing = Doing(_card(function.__name__, words, trigger, listed, local), trigger, timeout, {})
+        card = _card(function.__name__, words, trigger, listed, local)
+        done._doing = Doing(card, trigger, timeout, {}, function, takes_event)
         return done
 
     return marked if method is None else marked(method)
@@ -198,7 +209,7 @@ def method_of(performer: Action) -> Callable[..., Any]:
         if isinstance(event, str):
             event = event_being_served(performer.host_object, performer.trigger_event_class)
         result = performer(event)
-        if inspect.isawaitable(result):
+        if result is not None and inspect.isawaitable(result):
             result = await result
         return result is None or bool(result)
 

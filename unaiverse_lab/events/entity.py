@@ -9,7 +9,7 @@ import msgspec
 
 from unaiverse_lab.agents import Agent as StateMachineAgent
 from unaiverse_lab.behavior import HybridStateMachine
-from unaiverse_lab.core.envelope import InteractionMessage, ProfileUpdate
+from unaiverse_lab.core.envelope import Body, ProfileUpdate
 from unaiverse_lab.core.errors import LabError, WorldError
 from unaiverse_lab.core.records import RoleSet
 from unaiverse_lab.events.event import Event, parsed
@@ -148,16 +148,19 @@ class Entity(StateMachineAgent, Reacting):  # in this order, an agent of any cla
             raise WorldError(f"there is no world to take the event of {self.id!r}")
         link.post(host.peer_id, message_of(wire, []))
 
-    async def _on_message(self, sender: str, body: InteractionMessage) -> None:
+    async def receive(self, sender: str, body: Body) -> None:
+        """Take in one message: an event that the world delivers, or what any agent takes in.
+
+        Raises:
+            LabError: an event that somebody else brings, or a message it has no use for.
+        """
         wire = event_in(body)
         if wire is None:
-            await self._on_interaction(sender, body)
+            await super().receive(sender, body)
         elif sender != self._need_link().world_id:
             raise LabError(f"{sender} brought an event itself: only the world delivers")
         else:
             await self.take_event(wire)
-
-    _handlers = {**StateMachineAgent._handlers, InteractionMessage: _on_message}
 
 
 class Object(Entity):

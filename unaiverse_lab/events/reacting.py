@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Iterable
 from typing import Any
@@ -236,9 +237,9 @@ class Reacting:
         Raises:
             WorldError: it has none of that name.
         """
-        method = getattr(type(self), name, None)
-        if hasattr(method, "_doing"):
-            return method._doing  # type: ignore[no-any-return, union-attr]
+        known: Doing | None = getattr(getattr(type(self), name, None), "_doing", None)
+        if known is not None:
+            return known
         for one in self.actions:
             if type(one).__name__ == name:
                 return Doing.of_class(type(one))
@@ -335,7 +336,8 @@ class Reacting:
 
     async def take_event(self, wire: dict[str, Any]) -> None:
         """React to a delivered event: all self-loops it arms, at most one change of state, then what listens to all."""
-        link, kind = self._sender(), wire["event_type"]
+        link: Any = self.__dict__["link"]
+        kind = wire["event_type"]
         meta = self._handling = wire["meta"]
         clock = link.clock
         try:
@@ -354,6 +356,15 @@ class Reacting:
 
     async def _offer(self, edges: list[Transition], names: list[str], wire: dict[str, Any], link: Any) -> bool:
         """Let the actions do their work that an event triggers; False if it lacks what they need."""
+        if len(edges) == 1 and not names and edges[0].source == edges[0].target and edges[0].retry_timeout <= 0:
+            name = edges[0].name  # the usual case, at once
+            try:
+                event = parsed(self.doing(name).trigger, wire)
+            except InvalidEvent as error:
+                self.refuse(wire, str(error))
+                return False
+            await self._react(name, edges[0].order, event, wire, link)
+            return True
         made: dict[type[Event], Event] = {}
         moves: list[Transition] = []
         try:
@@ -387,7 +398,14 @@ class Reacting:
         state = behav.state or behav.limbo_state or ""
         behav.reason = None
         try:
-            done = await getattr(self, name)(event=event)
+            doing = getattr(getattr(type(self), name, None), "_doing", None)
+            if doing is None:
+                done = await getattr(self, name)(event=event)
+            else:
+                done = doing.function(self, event=event) if doing.takes_event else doing.function(self)
+                if done is not None and inspect.isawaitable(done):
+                    done = await done
+                done = done is None or done
         except Exception as error:
             link.record(fault(error, clock, link.name, state, name))
             self._tried(name, order, wire, link, state, "raised", f"{type(error).__name__}: {error}")
