@@ -165,6 +165,21 @@ async def test_the_loop_is_never_held_for_long():
 
 
 @in_loop
+async def test_watchers_see_the_ticks_of_a_slow_run_and_not_too_many_of_a_fast_one():
+    session, seen = walkers(), []
+    session.watchers.append(lambda word: seen.append(session.tick))
+    session.start(speed=5)
+    await until(lambda: session.tick > 4)
+    session.pause()
+    assert len(set(seen)) >= 4, "on a busy computer one may be late"
+    seen.clear()
+    session.start()
+    await asyncio.sleep(0.5)
+    assert len(seen) <= 11
+    session.pause()
+
+
+@in_loop
 async def test_when_nothing_can_happen_it_waits_for_somebody_to_do_something():
     hsm = machine(Agent, "here")
     session = Session(room(stone=hsm))

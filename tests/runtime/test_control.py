@@ -454,3 +454,19 @@ def test_a_request_is_repeated_when_going_back_to_after_it():
         session.goto(5).goto(tick)
     assert not hasattr(session.agent("Ben"), "greeted") and [one.name for one in session.branches] == ["main"]
     assert session.switch("main").agent("Ben").greeted == [("all", 1)] and session.digest() == digest
+
+
+# ---------------------------------------------------------------------- what is shown
+
+
+def test_a_session_says_why_and_shows_its_dashboard(session):
+    session.step(10).agent("Ben").behav.enable(False)
+    session.step(2)
+    assert (
+        session.why("Ben").explanation.code == "DISABLED" and session.why("Ben", tick=5).explanation.code != "DISABLED"
+    )
+    session.goto(6)
+    assert session.why("Ben").explanation.code != "DISABLED"
+    with pytest.raises(LabError, match="Did you mean 'Ben'"):
+        session.why("Bne")
+    assert "walker" in repr(session.dashboard(tick=5))

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 SLICE = 0.02
 """Seconds after which a run lets the loop do other things."""
 
+FRAME = 0.05
+"""Seconds between two looks that watchers may take at a run."""
+
 BREATH = 0.001
 IDLE = 0.05
 """Seconds between two looks at a world in which nothing can happen."""
@@ -70,6 +73,8 @@ class Background:
         self._errand = errand
         self._wake = asyncio.Event()
         self._due = time.perf_counter()
+        self._frame = Slices(FRAME)
+        self._shown = session.tick
         session.mailbox.attach(loop)
         self._task = loop.create_task(self._work())
 
@@ -129,19 +134,26 @@ class Background:
             self.active = False
 
     async def _rest(self, slices: Slices) -> None:
-        session, errand = self._session, self._errand
         if self.speed and (pause := self._due - time.perf_counter()) > 0:
-            session.tell("running")
+            self._tell(pause)
             await self._sleep(pause)
-        elif not self.speed and errand.is_idle:
-            session.tell("running")
+        elif not self.speed and self._errand.is_idle:
+            self._tell(IDLE)
             await self._sleep(IDLE)
         elif slices.over():
-            session.tell("running")
+            self._tell()
             await breathe()
         else:
             return
         slices.begin()
+
+    def _tell(self, pause: float = 0.0) -> None:
+        """Let the watchers look, not too often, and at last before a long pause."""
+        tick = self._session.tick
+        if tick != self._shown and (pause >= FRAME or self._frame.over()):
+            self._shown = tick
+            self._session.tell("running")
+            self._frame.begin()
 
     async def _sleep(self, seconds: float) -> None:
         self._wake.clear()

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, Self
 
 from unaiverse_lab.core.errors import WorldError, did_you_mean
 from unaiverse_lab.core.records import InState, Moved, Record, Tried
-from unaiverse_lab.runtime.background import Background, Slices, breathe, show
+from unaiverse_lab.runtime.background import FRAME, Background, Slices, breathe, show
 from unaiverse_lab.runtime.branches import Branch
 from unaiverse_lab.runtime.control import Breakpoint, Goal, Hit, goal_of, new_breakpoint, was_called
 from unaiverse_lab.runtime.history import History
@@ -21,9 +21,6 @@ from unaiverse_lab.runtime.synchronizer import NodeSynchronizer
 
 Until = str | Callable[[Any], bool]
 """What a run waits for: words, or a function of the session."""
-
-FRAME = 0.05
-"""Seconds between two looks that watchers may take at a run."""
 
 PATIENCE = 1000
 
@@ -255,10 +252,12 @@ class Navigation(Members):
         self.mailbox.attach()
         with self._occupied("is running (await arun())"):
             ended = "until" if goal.at_once() else None
-            slices = Slices()
+            slices, frame = Slices(), Slices(FRAME)
             while ended is None and (ended := errand.one_tick()) is None:
                 if slices.over():
-                    self.tell("running")
+                    if frame.over():
+                        self.tell("running")
+                        frame.begin()
                     await breathe()
                     slices.begin()
         self.tell(ended)
