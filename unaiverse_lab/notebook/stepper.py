@@ -156,8 +156,11 @@ class Stepper(LiveView):
             "run": "running" if session.running else "paused",
             "word": self._ended or "paused",
             "done": self._done,
-            "can_restart": "restart" in dir(session) or "goto" in dir(session),
+            "can_restart": session._history is not None,
         }
+        if not session.running and (branches := session.branches):
+            head["branch"] = session.branch
+            head["branches"] = [[one.name, one.tick, one.last] for one in branches]
         run = session._background
         if run is not None and run.active:
             head["speed"] = run.speed

@@ -38,7 +38,7 @@ class Store {
     this.whys = new Map();
     this.pointed = null;
     this.cursor = { at: 0, tick: -1, follow: true };
-    this.chosen = this.agent = model.get("agent") || null;
+    this.chosen = this.agent = null;
     this.state = null;
     this.tab = "now";
     this.views = new Set();
@@ -368,9 +368,10 @@ class View {
       this.button("run", () => this.toggle()), this.button("until", () => this.open("until")), this.button("stop", () => store.command("pause")), this.speed, gap(),
       this.button("inject", () => this.open("inject")), this.button("explain", () => this.explain()), this.button("table", () => this.toggleTable()));
     this.slider = h("input", { type: "range", min: -1, max: 0, value: -1, step: 1, "aria-label": WORDS.cursor, oninput: () => store.moveTo(Number(this.slider.value)) });
+    this.branches = h("select", { "aria-label": "Branch", title: "Futures that were given up", hidden: true, onchange: () => store.command("switch", { branch: this.branches.value }) });
     this.seek = h("div", { class: "ul-bar ul-seek", role: "toolbar", "aria-label": "Look back and forth" },
       this.button("first", () => store.moveTo(-1), false), this.button("back", (event) => this.move(event.shiftKey ? -10 : -1), false), this.slider,
-      this.button("forward", (event) => this.move(event.shiftKey ? 10 : 1), false), this.button("last", () => this.present(), false), this.button("restart", () => this.open("restart")), this.status);
+      this.button("forward", (event) => this.move(event.shiftKey ? 10 : 1), false), this.button("last", () => this.present(), false), this.button("restart", () => this.open("restart")), this.branches, this.status);
     this.drawer = h("div", { class: "ul-drawer", hidden: true, role: "group" });
     this.note = h("p", { class: "ul-note", role: "status", hidden: true });
     this.roster = this.panel("roster", "Agents");
@@ -615,7 +616,8 @@ class View {
     const { store } = this;
     const fold = this.fold();
     const names = this.names();
-    if (fold.nodes.has(store.chosen)) store.agent = store.chosen;
+    const wanted = store.chosen ?? store.model.get("agent");
+    if (fold.nodes.has(wanted)) store.agent = wanted;
     else if (!fold.nodes.has(store.agent)) store.agent = names.find((name) => fold.nodes.get(name).state) ?? names[0] ?? null;
     const node = fold.nodes.get(store.agent);
     const records = store.replay.recordsOf(store.cursor.tick, store.cursor.at);
@@ -659,6 +661,7 @@ class View {
     if (speed >= 0 && document.activeElement !== this.speed && !store.pending) this.speed.selectedIndex = speed;
     this.slider.max = Math.max(store.now, 0);
     if (Number(this.slider.value) !== store.cursor.tick) this.slider.value = store.cursor.tick;
+    this.showBranches(head);
     const seconds = store.cursor.tick < 0 ? null : store.replay.secondsOf(store.cursor.tick);
     const at = store.cursor.tick < 0 ? "before the first tick" : `tick ${store.cursor.tick}${seconds === null ? "" : ` · ${Number(seconds.toFixed(3))} s`}`;
     this.slider.setAttribute("aria-valuetext", at);
@@ -668,6 +671,18 @@ class View {
     Object.assign(this.root.dataset, { from: store.replay.from, to: store.replay.to, seq: store.replay.seq });
     this.root.classList.toggle("ul-past", store.isPast && !store.runs);
     this.root.classList.toggle("ul-runs", store.runs);
+  }
+
+  showBranches(head) {
+    const others = head.branches ?? [];
+    const mark = JSON.stringify([head.branch, others]);
+    this.branches.hidden = !others.length;
+    this.branches.disabled = !this.store.online || Boolean(this.store.pending);
+    if (this.branches.dataset.of === mark) return;
+    this.branches.dataset.of = mark;
+    const mine = h("option", { value: head.branch ?? "", selected: true }, `branch ${head.branch}`);
+    const rest = others.map(([name, tick, last]) => h("option", { value: name }, `${name}: ticks ${tick + 1} to ${last}`));
+    this.branches.replaceChildren(mine, ...rest);
   }
 
   showRoster(fold, names) {
