@@ -14,7 +14,7 @@ from unaiverse_lab.behavior.model import Transition
 from unaiverse_lab.core.envelope import InteractionMessage
 from unaiverse_lab.core.errors import LabError, NotInWorld, WorldError, did_you_mean
 from unaiverse_lab.core.faults import fault
-from unaiverse_lab.core.records import InState, Moved, Requested, Tried
+from unaiverse_lab.core.records import Completed, InState, Moved, Requested, Tried
 from unaiverse_lab.events.actions import Action, ActionCard, Doing, method_of
 from unaiverse_lab.events.event import (
     ANY,
@@ -342,11 +342,10 @@ class Reacting:
         clock = link.clock
         try:
             behav = self.behav
-            state = behav.state or behav.limbo_state
-            link.record(
-                Requested(clock.tick, clock.now, link.name, meta["id"], wire["sender_id"], kind, state)
-            )  # fmt: skip
             edges, names = armed(behav, kind), self.reactions.get(kind)
+            if edges:
+                state, uuid = edges[0].source, meta["id"]
+                link.record(Requested(clock.tick, clock.now, link.name, uuid, wire["sender_id"], kind, state))
             if (edges or names) and not await self._offer(edges, names or [], wire, link):
                 return
             if self.keeps_mail or self.listeners:
@@ -385,6 +384,7 @@ class Reacting:
         for edge in moves:
             if await fire(self.behav, edge, request_of(edge.name, wire)):
                 break
+            self._over(edge.name, wire, link, "rejected", self.behav.reason)
         return True
 
     async def _listen(self, wire: dict[str, Any], link: Any) -> None:
@@ -437,6 +437,14 @@ class Reacting:
                 clock.tick, clock.now, link.name, state, name, state, outcome, order, 0, wire["sender_id"],
                 wire["meta"]["id"], reason,
             )
+        )  # fmt: skip
+        self._over(name, wire, link, "error" if outcome == "raised" else "rejected", reason)
+
+    def _over(self, name: str, wire: dict[str, Any], link: Any, reason: str, detail: str | None) -> None:
+        """An action has not done what an event asked for, and will not."""
+        clock, uuid, sender = link.clock, wire["meta"]["id"], wire["sender_id"]
+        link.record(
+            Completed(clock.tick, clock.now, link.name, uuid, "received", reason, name, sender, None, detail)
         )  # fmt: skip
 
     def refuse(self, event: Event | dict[str, Any], reason: str) -> bool:

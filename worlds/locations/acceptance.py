@@ -1,14 +1,13 @@
 """What a run of the house must show; it ends when nothing can happen any more."""
 
 from unaiverse_lab import Session
-from unaiverse_lab.core.records import Requested
 
 WHY = ["'Finn' is not within reach of 'Eva'", "there is no place 'cellar'. Known: garden, kitchen."]
 
 
 def checks(session: Session) -> list[tuple[str, bool, str]]:
     world = session.world
-    heard = [one.node for one in session.trace.of_kind(Requested) if one.action == "door_sounds" and one.accepted]
+    heard = [name for one in world.events.sent if one.action == "door_sounds" for name in one.targets]
     counts = [heard.count(name) for name in ("Eva", "Finn")]
     spoken = [one.message for one in world.events if one.event_type == "agent_speaks_with_agent_event"]
     reasons = [reason for _, reason in world.events.refusals()]
