@@ -113,10 +113,15 @@ class Guest:
         self.sent = 0
         self.view: bytes | None = None
         self.doings: list[Doing] = []
-        self.done = -1
-        self.heard = monotonic()
+        self.done = self.told = -1
+        self.unanswered: float | None = None
         self.late = False
         self.leave: Leave | None = None
+
+    @property
+    def silence(self) -> float:
+        """Seconds for which it has owed an answer."""
+        return 0.0 if self.unanswered is None else monotonic() - self.unanswered
 
     @property
     def name(self) -> str:
@@ -177,6 +182,7 @@ class Host:
         self._expected_back = 0
         self._marker = -1
         self._in_tick = False
+        self._seen: tuple[Any, bytes] | None = None
 
     # ------------------------------------------------------------------ between two ticks
 
@@ -191,7 +197,7 @@ class Host:
             if guest.leave is not None:
                 self._fact("left", guest, guest.leave.reason)
                 self._part(guest, guest.leave)
-            elif (guest.late or self.pace is not None) and monotonic() - guest.heard >= self.grace:
+            elif guest.silence >= self.grace and (guest.late or self.pace is not None):
                 self._fact("lost", guest, f"silent for {self.grace:g} s")
                 self._dismiss(guest, f"nothing was heard of it for {self.grace:g} s")
                 self._part(guest, None)
@@ -296,7 +302,11 @@ class Host:
         world = world_node.world
         nodes = [(node.name, node.peer_id, node.node_id) for node in self.home.nodes.values()]
         roster = list(world.roster.items())
-        return pack(View(world_node.name, world_node.peer_id, roster, nodes, world.roles.custom, world.role_to_behav))
+        now = (roster, nodes, dict(world.role_to_behav))
+        if self._seen is None or self._seen[0] != now:
+            view = View(world_node.name, world_node.peer_id, roster, nodes, world.roles.custom, world.role_to_behav)
+            self._seen = (now, pack(view))
+        return self._seen[1]
 
     # ------------------------------------------------------------------ a tick
 
@@ -331,6 +341,9 @@ class Host:
                 entries[position] = Entry(one.target, one.sender, encode(answer))
 
     def _emit(self, guest: Guest, parts: list[Delivery], tick: int) -> None:
+        guest.told = tick
+        if guest.unanswered is None:
+            guest.unanswered = monotonic()
         for position, part in enumerate(parts, start=1):
             guest.sent += 1
             flags = END_OF_TICK if position == len(parts) else 0
@@ -385,7 +398,7 @@ class Host:
     def _excuse(self) -> None:
         """Nobody is silent while nothing can be heard."""
         for guest in self.guests.values():
-            guest.heard = monotonic()
+            guest.unanswered = None if guest.unanswered is None else monotonic()
 
     def _link_is_up(self) -> bool:
         downs = [event.kind for event in self.port.events if event.kind in ("up", "down")]
@@ -417,13 +430,16 @@ class Host:
             self.refused += 1
 
     def _hear(self, guest: Guest, frame: Frame) -> None:
-        guest.heard, guest.late = monotonic(), False
+        guest.late = False
         self.term.confirm(guest.nid, frame.ack)
         if frame.kind == Kind.TURN:
             guest.doings += [self._opened(doing) for doing in body_in(frame, Turn).doings]
             if frame.flags & END_OF_TICK:
                 guest.done = max(guest.done, frame.tick)
-        elif frame.kind == Kind.LEAVE:
+        guest.unanswered = None if guest.done >= guest.told else monotonic()
+        if frame.kind == Kind.TURN:
+            return
+        if frame.kind == Kind.LEAVE:
             guest.leave = body_in(frame, Leave)
         else:
             self.refused += 1

@@ -91,7 +91,7 @@ class Link:
         try:
             self._loop.run_forever()
         finally:
-            self._loop.run_until_complete(self._loop.shutdown_asyncgens())
+            self._loop.run_until_complete(self._clear())
             self._loop.close()
 
     def call(self, work: Coroutine[Any, Any, T], timeout: float | None) -> T:
@@ -219,10 +219,15 @@ class Link:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         with contextlib.suppress(Exception):
             await asyncio.wait_for(self._client.close(), 2.0)
+        await self._clear()
+
+    async def _clear(self) -> None:
+        """End whatever still goes on in this loop."""
         rest = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
         for task in rest:
             task.cancel()
         await asyncio.gather(*rest, return_exceptions=True)
+        await asyncio.get_running_loop().shutdown_asyncgens()
 
 
 class LinkLost(LabError):

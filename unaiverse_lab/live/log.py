@@ -372,6 +372,8 @@ class NatsTerm:
             if n >= first:
                 self._to_emit.append(parcel)
         self._emitting.set()
+        if message.reply:
+            await self.link.nats.publish(message.reply, b"here")
 
     # ------------------------------------------------------------------ facts, and who asks to be let in
 

@@ -306,15 +306,13 @@ class Member:
             self.port.post(frame_of(Kind.TURN, part, tick, time_ns, flags))
 
     def run(self, until: Callable[[Member], bool] | None = None, idle: float | None = None) -> None:
-        """Take part until the world ends, ``until(self)`` is true, or nothing came for ``idle`` seconds."""
-        silent = 0.0
+        """Take part until the world ends, ``until(self)`` is true, or the host was silent for ``idle`` seconds.
+
+        A host that only does not step is not silent: its link answers.
+        """
         while self.over is None and (until is None or not until(self)):
-            if self.pump():
-                silent = 0.0
-            elif not self.port.wait(0.1):
-                silent += 0.1
-                if idle is not None and silent >= idle:
-                    return
+            if not self.pump() and not self.port.wait(0.1) and idle is not None and self.port.silence >= idle:
+                return
 
     def leave(self, reason: str = "") -> None:
         """Leave the world: everybody who knows the nodes is told."""

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import hashlib
 import secrets
+import time
 from base64 import b32encode
 from collections import deque
 from typing import Any
@@ -131,6 +132,7 @@ class NatsPort:
         self._in: deque[Frame] = deque()
         self._order = Sequence()
         self._token = ""
+        self._heard = time.monotonic()
         self._gap_since: float | None = None
         self.link = Link(urls, f"unaiverse-lab {self.nid[:8]}", self.events)
         try:
@@ -260,6 +262,11 @@ class NatsPort:
                 self.link.news.wait(timeout)
         return self._something()
 
+    @property
+    def silence(self) -> float:
+        """Seconds since anything was heard of the host, be it that it still is there."""
+        return time.monotonic() - self._heard
+
     def _something(self) -> bool:
         return bool(self._in)
 
@@ -278,6 +285,7 @@ class NatsPort:
             return
         if len(self._in) >= IN_LIMIT:
             return  # asked for again when there is room
+        self._heard = time.monotonic()
         ready = self._order.take(frame.n, frame)
         if ready:
             self._in.extend(ready)
@@ -286,6 +294,7 @@ class NatsPort:
     async def _watch(self) -> None:
         """Ask for what is missing."""
         last, since = -1, 0.0
+        self._heard = time.monotonic()
         while True:
             await asyncio.sleep(GAP)
             since = since + GAP if self._order.next == last else 0.0
@@ -298,7 +307,8 @@ class NatsPort:
         """Have everything from the first missing number on sent once more."""
         if self.link.is_up and len(self._in) < IN_LIMIT:
             with contextlib.suppress(Exception):
-                await self.link.nats.publish(self.subjects.again(self.nid), str(self._order.next).encode())
+                await self.link.nats.request(self.subjects.again(self.nid), str(self._order.next).encode(), timeout=1.0)
+                self._heard = time.monotonic()
 
     # ------------------------------------------------------------------ coming and going
 

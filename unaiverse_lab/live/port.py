@@ -97,6 +97,10 @@ class Port(Protocol):
     caps: Caps
     events: deque[LinkEvent]
 
+    @property
+    def silence(self) -> float:
+        """Seconds since anything was heard of the host, be it that it still is there."""
+
     def poll(self, limit: int = 1024) -> list[Frame]:
         """What came for this member, in order, each exactly once."""
 
