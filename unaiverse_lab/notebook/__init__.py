@@ -53,7 +53,7 @@ _BUNDLES = {
     ("unaiverse_lab.behavior.machine", "HybridStateMachine"): "machine_bundle",
     ("unaiverse_lab.runtime.trace", "Trace"): "trace_bundle",
     ("unaiverse_lab.stats.figures", "UIPlot"): "figure_bundle",
-    ("unaiverse_lab.stats.figures", "Dash"): "figure_bundle",
+    ("unaiverse_lab.stats.dashes", "Dash"): "figure_bundle",
 }
 
 __all__ = [*_HOMES, "install", "is_notebook"]
