@@ -13,7 +13,9 @@ from unaiverse_lab.core.errors import WorldError
 from unaiverse_lab.live.broker import Broker, BrokerError
 from unaiverse_lab.live.invite import Invite, read_invite
 from unaiverse_lab.live.log import NatsHostPort
+from unaiverse_lab.live.nats_port import NatsPort
 from unaiverse_lab.live.port import Lost
+from unaiverse_lab.live.wire import Kind, Turn, frame_of
 from unaiverse_lab.runtime.freezing import CannotFreeze
 
 
@@ -116,6 +118,67 @@ def test_two_hosts_of_one_world_cannot_both_lead(broker: Broker) -> None:
     assert session.tick == 4
     other.close()
     session.close()
+
+
+@pytest.mark.live
+def test_members_of_a_private_broker_cannot_do_what_only_the_host_does(broker: Broker) -> None:
+    session = lab.load("chat", 5, history=False)
+    live = asyncio.run(session.promote())
+    session.step(3)
+    names, term = live.port.subjects, live.port.term
+    port = NatsPort(live.invite.urls, names.wid)
+    assert live.invite.urls != live.urls
+    port.post(frame_of(Kind.TURN, Turn([])))
+    port.flush()
+    ref = port.put_blob(b"x" * 100_000)
+    assert port.get_blob(ref) == b"x" * 100_000
+
+    async def attempts() -> None:
+        nats = port.link.nats
+        for subject in (
+            names.tick, names.sys, names.inbox("A", "t"), f"$JS.API.STREAM.DELETE.{names.log}",
+            f"$JS.API.STREAM.PURGE.{names.log}", f"$JS.API.CONSUMER.CREATE.{names.log}", "_INBOX.x",
+        ):  # fmt: skip
+            await nats.publish(subject, b"x")
+        for subject in (names.again("A"), names.join("A")):
+            await nats.publish(subject, b"1", reply=names.tick)
+        for subject in (">", names.out("*"), names.tick, "$SYS.>"):
+            await nats.subscribe(subject)
+        await port.link.barrier()
+
+    port.link.call(attempts(), 10)
+    session.step(5)
+    assert port.link.counts["errors"] == 11
+    assert port.link.is_up
+    assert term is not None
+    newest = live.port.link.call(term._newest_marker(), 5)
+    assert newest is not None
+    assert newest[1] is not None
+    assert newest[1].tick == session.tick == 7
+    assert live.status()["refused"] == 0
+    assert live.port.refused == 1
+    assert not term.lost
+    assert term.foreign == 0
+    port.close()
+    session.close()
+
+
+@pytest.mark.live
+def test_a_live_session_runs_in_the_background_too(broker: Broker) -> None:
+    session = lab.load("chat", 5)
+
+    async def between_cells() -> None:
+        await session.promote(broker.url)
+        session.start()
+        while session.tick < 100:
+            await asyncio.sleep(0.01)
+        session.pause()
+        await session.demote()
+
+    asyncio.run(between_cells())
+    alone = lab.load("chat", 5)
+    alone.run(max_cycles=session.tick + 1)
+    alike(session, alone)
 
 
 def test_an_invite_is_read_as_a_whole_or_not_at_all() -> None:

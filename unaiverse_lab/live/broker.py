@@ -28,6 +28,10 @@ SCHEMES = ("nats://", "tls://")
 SHARE_OF_DISK = 0.8
 READY_WITHIN, GONE_WITHIN = 10.0, 5.0
 
+MEMBER_SAYS = ["uw1.*.out.*", "uw1.*.join.*", "uw1.*.q.*.*", "uw1.*.blob.*.*.*", "$JS.API.DIRECT.GET.>"]
+MEMBER_HEARS = ["uw1.*.in.*.*", "_INBOX.>"]
+"""What a private broker allows members: no markers, no facts, nothing in the host's name, no change of the log."""
+
 CONFIGURATION = """\
 host: "127.0.0.1"
 port: {port}
@@ -40,7 +44,15 @@ write_deadline: "5s"
 ping_interval: "1s"
 ping_max: 2
 max_connections: 1024
-authorization {{ token: "{token}" }}
+authorization {{
+  users: [
+    {{ user: host, password: "{token}" }}
+    {{ user: member, password: "{guest}", permissions: {{
+      publish: {{ allow: {says} }}
+      subscribe: {{ allow: {hears} }}
+    }} }}
+  ]
+}}
 jetstream {{
   store_dir: {store}
   max_memory_store: 256MB
@@ -123,7 +135,7 @@ class Broker:
         self._scratch = folder is None
         self.folder = Path(tempfile.mkdtemp(prefix="unaiverse-lab-broker-") if folder is None else folder).resolve()
         self.folder.mkdir(parents=True, exist_ok=True)
-        self._token = secrets.token_hex(16)
+        self._token, self._guest = secrets.token_hex(16), secrets.token_hex(16)
         self._process: subprocess.Popen[bytes] | None = None
         self.port, self._monitor = -1, -1
         self._check_free()
@@ -136,7 +148,12 @@ class Broker:
     @property
     def url(self) -> str:
         """Where to connect, with the secret."""
-        return f"nats://{self._token}@127.0.0.1:{self.port}"
+        return f"nats://host:{self._token}@127.0.0.1:{self.port}"
+
+    @property
+    def member_url(self) -> str:
+        """Where members connect, with a secret that lets them do only what members do."""
+        return f"nats://member:{self._guest}@127.0.0.1:{self.port}"
 
     @property
     def pid(self) -> int | None:
@@ -165,7 +182,8 @@ class Broker:
         }  # the server takes JSON strings
         text = CONFIGURATION.format(
             port=self.port, monitor=self._monitor, folder=json.dumps(str(self.folder)), pid_file=quoted["pid"],
-            log_file=quoted["server.log"], store=quoted["store"], token=self._token, durability=self._sync,
+            log_file=quoted["server.log"], store=quoted["store"], token=self._token,
+            guest=self._guest, says=json.dumps(MEMBER_SAYS), hears=json.dumps(MEMBER_HEARS), durability=self._sync,
             room=int(SHARE_OF_DISK * shutil.disk_usage(self.folder).free),
         )  # fmt: skip
         path = self.folder / "server.conf"

@@ -35,6 +35,7 @@ PURGE_EVERY = 256
 COMMIT_WITHIN = 1.0
 WRONG_LAST = 10071
 RING = 4096
+INBOX = "_INBOX."
 
 
 class NatsHostPort(NatsPort):
@@ -372,7 +373,7 @@ class NatsTerm:
             if n >= first:
                 self._to_emit.append(parcel)
         self._emitting.set()
-        if message.reply:
+        if message.reply.startswith(INBOX):
             await self.link.nats.publish(message.reply, b"here")
 
     # ------------------------------------------------------------------ facts, and who asks to be let in
@@ -400,6 +401,9 @@ class NatsTerm:
         try:
             join = body_in(decode_frame(message.data), Join)
         except WireError:
+            self.port.refused += 1
+            return
+        if not message.reply.startswith(INBOX):  # whoever answers writes there with its own rights
             self.port.refused += 1
             return
         before = self._answers.get(join.nonce)

@@ -72,7 +72,8 @@ class Live:
     @property
     def invite(self) -> Invite:
         """What ``unaiverse-lab join`` needs; ``str(live.invite)`` is one line of text, which contains a secret."""
-        return Invite(self.urls, self.port.subjects.wid, self.session.synchronizer.world_name)
+        urls = self.urls if self.broker is None else [self.broker.member_url]
+        return Invite(urls, self.port.subjects.wid, self.session.synchronizer.world_name)
 
     def wait_for(self, *names: str, timeout: float = 60.0) -> None:
         """Wait until nodes of these names have come in; they do in this order.
