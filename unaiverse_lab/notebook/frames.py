@@ -497,8 +497,7 @@ class Feed:
             self.seq += 1
             message: Json = {"k": "frames", "seq": self.seq, "from": self._end, "to": self._end + count, "d": batch}
             if base is not None:
-                message["base"] = base
-                message["branch"] = self.branch
+                message |= {"base": base, "branch": self.branch, "upto": self._end + len(records)}
                 base = None
             self._end += count
             self._kept.append(message)

@@ -150,10 +150,12 @@ class Store {
     const since = message.d.ticks[0]?.[0] ?? 0;
     if (this.replay.branch !== branch) this.whys.clear();
     for (const key of this.whys.keys()) if (Number(key.slice(key.lastIndexOf(" ") + 1)) >= since) this.whys.delete(key);
-    if (this.wanted !== undefined && message.base) {
+    if (message.base) this.upto = message.upto;
+    if (this.wanted !== undefined) {
       const tick = this.wanted;
+      if (this.replay.to < this.upto) return;
       this.wanted = undefined;
-      this.moveTo(tick);
+      this.moveTo(tick, true);
     } else if (this.microStep && this.replay.to > before) {
       this.microStep = false;
       this.cursor = { at: before + 1, tick: this.replay.tickOf(before)?.[0] ?? -1, follow: false };
@@ -224,12 +226,12 @@ class Store {
     this.cursor = { at: this.replay.to, tick: this.now, follow: true };
   }
 
-  moveTo(tick) {
+  moveTo(tick, isHere = false) {
     tick = clamp(tick, -1, this.now);
     const first = this.replay.from > 0 ? (this.replay.ticks[0]?.[0] ?? 0) : -1;
     const end = this.replay.ticks[this.replay.ticks.length - 1]?.[0] ?? -1;
     const isShort = this.replay.to < (this.head.records ?? 0) && this.head.run !== "running";
-    if ((tick < first || (tick > end && isShort)) && this.online) {
+    if ((tick < first || (tick > end && isShort)) && this.online && !isHere) {
       this.wanted = tick;
       this.post({ kind: "around", tick });
       return;
