@@ -24,7 +24,7 @@ setup: $(VENV)/.stamp-setup ## install everything, torch included, into .venv
 demo: $(VENV)/.stamp-demo ## run a tutorial from end to end and print its transition trace
 	@$(BIN)/unaiverse-lab demo $(ARGS)
 
-test: lint $(if $(CI),chromium) ## lint, then run the tests
+test: lint chromium ## lint, then run the tests
 	@echo "== pytest"
 	@$(PY) -m pytest -n auto --dist loadfile $(ARGS)
 
