@@ -337,3 +337,39 @@ def test_such_a_world_also_runs_in_a_plain_session() -> None:
     assert ear.heard == 1 and ear.id == "ear"
     with pytest.raises(WorldError, match="has to have its id as name"):
         Session(BaseWorld(id="w"), name="other")
+
+
+class Changeable(Event):
+    event_type = "changeable"
+    anything: dict
+    numbers: list[list[int]] = []
+
+
+class Meddler(Object):
+    """Changes what it gets."""
+
+    @action(on=Changeable)
+    def meddle(self, event: Changeable) -> None:
+        event.anything["deep"]["more"] = 1
+        event.numbers[0].append(2)
+        event.meta["id"] = "another"
+
+
+def test_who_changes_an_event_changes_it_for_itself_alone() -> None:
+    world, you, run = launched(Meddler(id="one"), Meddler(id="two"))
+    given = {"deep": {}}
+    you.send(Changeable(anything=given, numbers=[[1]]))
+    run.run()
+    assert not run.session.trace.of_kind(Fault) and given == {"deep": {}}
+    (event,) = world.events
+    assert (event.anything, event.numbers, event.id) == ({"deep": {}}, [[1]], "test_user#1")
+    event.anything["deep"]["more"] = 3
+    assert list(world.events)[0].anything == {"deep": {}}
+
+
+@pytest.mark.parametrize("target", [5, ["ear"], {"id": "ear"}])
+def test_a_target_that_is_no_id_is_refused(target: object) -> None:
+    world, you, run = launched(Ear(id="ear"))
+    you.send(Noise.model_construct(target_id=target, n=1))
+    run.run()
+    assert "the id of an entity, or None for everybody" in you.received[-1].reason

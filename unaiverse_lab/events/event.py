@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import msgspec
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from unaiverse_lab.behavior.model import copied
 from unaiverse_lab.core.errors import LabError
 
 MAX_BYTES = 1 << 20
@@ -21,6 +22,9 @@ HIDDEN = ("event_type", "description", "created_at", "sender_id", "summary")
 """Fields that nobody who triggers an event has to fill in."""
 
 Fields = dict[str, Any]
+
+FLAT: tuple[Any, ...] = (str, int, float, bool, str | None, int | None, float | None, bool | None)
+"""Types of fields whose values nobody can change in place."""
 
 _encode = msgspec.json.Encoder().encode
 
@@ -65,6 +69,12 @@ class Event(BaseModel):
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
         if "|" in cls.event_type:
             raise InvalidEvent(f"{cls.__name__}.event_type is {cls.event_type!r}: '|' separates parts of a schema")
+        cls._is_flat = cls.model_config.get("extra") != "allow" and all(
+            field.annotation in FLAT for name, field in cls.model_fields.items() if name not in Event.model_fields
+        )
+
+    _is_flat: ClassVar[bool] = True
+    """Whether its own fields hold nothing that could be changed in place."""
 
     @property
     def id(self) -> str | None:
@@ -144,7 +154,7 @@ def parsed(cls: type[Event], wire: dict[str, Any]) -> Event:
         InvalidEvent: fields are missing or wrong; the message names each.
     """
     try:
-        return cls.model_validate(wire)
+        return cls.model_validate(wire if cls._is_flat else copied(wire))
     except ValidationError as error:
         raise InvalidEvent(f"{cls.event_type or wire.get('event_type')}: {told(error)}") from None
 
@@ -158,7 +168,7 @@ def event_of(wire: dict[str, Any], classes: dict[str, type[Event]]) -> Event:
             return parsed(known, wire)
         except InvalidEvent:
             pass
-    return any_event(kind, str(wire.get("description", ""))).model_construct(**wire)
+    return any_event(kind, str(wire.get("description", ""))).model_construct(**copied(wire))
 
 
 def told(error: ValidationError) -> str:

@@ -406,6 +406,8 @@ class EventWorld(Reacting, StateMachineWorld):
             reason = f"{sender!r} sent it in the name of {claimed!r}"
         elif sender != self.id and sender not in self.entities and sender not in self.users:
             reason = f"{sender!r} is no entity of this world"
+        elif target is not None and not isinstance(target, str):
+            reason = f"its target is {target!r:.60}: the id of an entity, or None for everybody"
         elif meta["hops"] > self.max_hops:
             reason = f"more than {self.max_hops} events led to one another: {self._cycle(mail)}"
         else:
