@@ -195,7 +195,11 @@ class RulePlanner(Planner):
         self.queue: list[tuple[int, Any, int]] = []
 
     def plan_next_action(self, state: AgentState) -> Any:
-        """What the next rule says."""
+        """What the next rule says; it does not sleep over an event that a rule is about."""
+        if self.queue and self.queue[0][1] == SLEEP:
+            asleep, self.queue = self.queue, []
+            self._find(state, events_only=True)
+            self.queue = self.queue or asleep
         if not self.queue:
             self._find(state)
         if not self.queue:
@@ -207,7 +211,7 @@ class RulePlanner(Planner):
             return Choice(SLEEP)
         return Choice(action, filled(rule.fill, state), rule.target(state) if callable(rule.target) else rule.target)
 
-    def _find(self, state: AgentState) -> None:
+    def _find(self, state: AgentState, events_only: bool = False) -> None:
         for number, event in state.news:
             if number <= self.dealt:
                 continue
@@ -216,6 +220,8 @@ class RulePlanner(Planner):
                 if self._may(index, state) and _fits(rule.when, event):
                     self._apply(index, state, number)
                     return
+        if events_only:
+            return
         for index, rule in enumerate(self.rules):
             is_test = callable(rule.when) and not isinstance(rule.when, type)
             if is_test and self._may(index, state) and rule.when(state):
