@@ -17,8 +17,10 @@ from tests.browser.server import TOKEN, Server
 OUT = Path(__file__).parent / "out"
 """Where screenshots go."""
 
-PATIENCE = 30.0
-"""Seconds that something may take before it counts as never."""
+PATIENCE = 60.0
+"""Seconds that something may take before it counts as never; other processes may be using the machine, too."""
+
+expect.set_options(timeout=PATIENCE * 1000)
 
 DONE = re.compile(r"\[(\d+)\]")
 
@@ -33,16 +35,14 @@ class Notebook:
         errors: what went wrong in the page's scripts.
     """
 
-    def __init__(self, server: Server, browser: Browser, path: Path) -> None:
+    def __init__(self, server: Server, context: BrowserContext, path: Path) -> None:
         self.server = server
         self.path = path
         self.outside: list[str] = []
         self.errors: list[str] = []
         self._client: BlockingKernelClient | None = None
-        self._context: BrowserContext = browser.new_context(viewport={"width": 1400, "height": 1000})
-        self._context.set_default_timeout(PATIENCE * 1000)
-        self._context.on("request", self._asked)
-        self.page: Page = self._context.new_page()
+        self.page: Page = context.new_page()
+        self.page.on("request", self._asked)
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
         self.open()
 
@@ -50,7 +50,7 @@ class Notebook:
         """Show the file, as it is now, in the tab, and wait for its kernel."""
         name = self.path.relative_to(self.server.notebooks).as_posix()
         self.page.goto(f"{self.server.url}/lab/tree/{name}?reset&token={TOKEN}")
-        expect(self.page.locator(".jp-Notebook .jp-Cell").first).to_be_visible(timeout=PATIENCE * 1000)
+        expect(self.page.locator(".jp-Notebook .jp-Cell").first).to_be_visible()
         self.until(self._is_ready, "the kernel")
 
     def _is_ready(self) -> bool:
@@ -178,7 +178,7 @@ class Notebook:
         """Close the tab and end the kernel."""
         if self._client is not None:
             self._client.stop_channels()
-        self._context.close()
+        self.page.close()
         session = self.server.session_of(self.path.relative_to(self.server.notebooks).as_posix())
         if session is not None:
             self.server.ask(f"sessions/{session['id']}", "DELETE")
@@ -195,6 +195,9 @@ class Lab:
     def __init__(self, server: Server, browser: Browser) -> None:
         self.server = server
         self.browser = browser
+        # One for all: scripts are loaded and compiled once.
+        self._context = browser.new_context(viewport={"width": 1400, "height": 1000})
+        self._context.set_default_timeout(PATIENCE * 1000)
         self._open: list[Notebook] = []
 
     def write(self, name: str, cells: Sequence[str]) -> Path:
@@ -207,7 +210,7 @@ class Lab:
 
     def open(self, path: Path) -> Notebook:
         """Open a notebook."""
-        opened = Notebook(self.server, self.browser, path)
+        opened = Notebook(self.server, self._context, path)
         self._open.append(opened)
         return opened
 
