@@ -304,6 +304,16 @@ def test_views_do_not_pile_up(notebook: Opens) -> None:
     assert root_of(shown).evaluate("root => root.mine === true"), "a cell that does nothing draws nothing anew"
 
 
+def test_a_cell_that_is_run_again_shows_a_new_one_instead(notebook: Opens) -> None:
+    shown = notebook([CHAT, "s.stepper()", "s.step(2);"])
+    ready(shown)
+    for _ in range(3):
+        shown.run(1)
+    shown.run(2)
+    status(root_of(shown), "tick 1 ")
+    assert shown.python("len(s.watchers)") == 1
+
+
 def executed(lab: Lab, name: str) -> Path:
     """A notebook that papermill has run."""
     cells = [CHAT, SHOW, "s.run(max_cycles=90);\nprint(s.why('Ada').explanation.headline)"]

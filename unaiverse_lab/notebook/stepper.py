@@ -87,6 +87,7 @@ class Stepper(LiveView):
         self._asked: dict[int, str] = {}
         self._done: list[str] = []
         self._refused = ""
+        self._place: tuple[Any, Any] = None, None
         self._pictured: Any = None
         self._pictures: dict[str, Any] = {}
         super().__init__(session)
@@ -212,6 +213,20 @@ class Stepper(LiveView):
             self.send({"k": "why", "tick": tick, "d": found.to_dict()})
 
     # ------------------------------------------------------------------ what a notebook keeps
+
+    def _ipython_display_(self) -> None:
+        parent = self._shell.get_parent() if hasattr(self._shell, "get_parent") else {}
+        self._place = parent.get("metadata", {}).get("cellId"), parent.get("header", {}).get("msg_id")
+        for watcher in list(self.session.watchers):
+            other = getattr(watcher, "__self__", None)
+            if isinstance(other, Stepper) and self._replaces(other):
+                other.close()
+        super()._ipython_display_()
+
+    def _replaces(self, other: Stepper) -> bool:
+        """Whether the cell that shows another one was run again, to show this one instead."""
+        (cell, run), (its_cell, its_run) = self._place, other._place
+        return cell is not None and cell == its_cell and run != its_run
 
     def static(self) -> dict[str, Any]:
         """A picture of the machine, who is where, the timeline and the last records."""
