@@ -395,3 +395,18 @@ def test_watchers_are_told_and_their_errors_are_warnings():
     session.watchers.append(lambda word: 1 / 0)
     with pytest.warns(UserWarning, match="a watcher of the session failed: ZeroDivisionError"):
         session.step()
+
+
+def test_an_interrupted_run_leaves_the_session_at_rest_and_its_watchers_know():
+    session, words = load("chat", seed=0), []
+    session.watchers.append(lambda word: words.append((word, session.running)))
+
+    def interrupt(one):
+        if one.tick == 20:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        session.run(max_cycles=100, on_tick=interrupt)
+    assert words == [("interrupted", False)] and session.tick == 20
+    session.step(29)
+    assert session.digest() == straight(50)

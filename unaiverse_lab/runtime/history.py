@@ -14,6 +14,7 @@ from unaiverse_lab.core.records import Record, Redefined
 from unaiverse_lab.runtime.branches import Branch, Gap, Point, number_of_records
 from unaiverse_lab.runtime.freezing import CannotFreeze
 from unaiverse_lab.runtime.snapshot import Snapshot, database_of, rows_of
+from unaiverse_lab.runtime.trace import Trace
 
 if TYPE_CHECKING:
     from unaiverse_lab.runtime.members import Members
@@ -277,10 +278,11 @@ class History:
         """Forget the branches that the run as it is now has repeated, and those that begin before its trace does."""
         trace = self._session.trace
         for branch in list(self._branches):
-            repeated = trace[branch.start.records : branch.start.records + len(branch.records)] == branch.records
-            if branch.start.records < trace.gone or (repeated and self._session.tick >= branch.last):
+            if branch.start.records < trace.gone:
                 self._branches.remove(branch)
-                self.branch = branch.name if repeated else self.branch
+            elif self._session.tick >= branch.last and _is_in(branch, trace):
+                self._branches.remove(branch)
+                self.branch = branch.name
 
     def _put_back(self, base: Snapshot, branch: Branch) -> None:
         """Write records and rows of a branch behind what it has in common with the run as it is now."""
@@ -294,6 +296,12 @@ class History:
             database.back_to(branch.start.rows)
             for table, _, values in branch.rows:
                 database.add(table, *values)
+
+
+def _is_in(branch: Branch, trace: Trace) -> bool:
+    """Whether a trace has the records of a branch; its last one is looked at first, as this is asked often."""
+    start, end = branch.start.records, branch.start.records + len(branch.records)
+    return end <= len(trace) and trace[end - 1] == branch.records[-1] and trace[start:end] == branch.records
 
 
 def _actions(records: list[Record]) -> dict[str, tuple[Redefined, Redefined]]:

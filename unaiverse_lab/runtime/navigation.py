@@ -226,15 +226,17 @@ class Navigation(Members):
         return self._go("is running (run())", Errand(self, goal, last, on_tick=on_tick), goal)
 
     def _go(self, how: str, errand: Errand, goal: Goal | None = None) -> RunResult:
-        with self._occupied(how):
-            if goal is not None and goal.at_once():
-                return errand.result("until")
-            frame = Slices(FRAME)
-            while (ended := errand.one_tick()) is None:
-                if self.watchers and frame.over():
-                    self.tell("running")
-                    frame.begin()
-        self.tell(ended)
+        ended: str | None = None
+        try:
+            with self._occupied(how):
+                ended = "until" if goal is not None and goal.at_once() else None
+                frame = Slices(FRAME)
+                while ended is None and (ended := errand.one_tick()) is None:
+                    if self.watchers and frame.over():
+                        self.tell("running")
+                        frame.begin()
+        finally:
+            self.tell(ended or "interrupted")
         return errand.result(ended)
 
     async def arun(
@@ -250,17 +252,20 @@ class Navigation(Members):
         last = self.synchronizer.last_tick(max_cycles, max_time)
         errand = Errand(self, goal, last, on_tick=on_tick)
         self.mailbox.attach()
-        with self._occupied("is running (await arun())"):
-            ended = "until" if goal.at_once() else None
-            slices, frame = Slices(), Slices(FRAME)
-            while ended is None and (ended := errand.one_tick()) is None:
-                if slices.over():
-                    if frame.over():
-                        self.tell("running")
-                        frame.begin()
-                    await breathe()
-                    slices.begin()
-        self.tell(ended)
+        ended: str | None = None
+        try:
+            with self._occupied("is running (await arun())"):
+                ended = "until" if goal.at_once() else None
+                slices, frame = Slices(), Slices(FRAME)
+                while ended is None and (ended := errand.one_tick()) is None:
+                    if slices.over():
+                        if frame.over():
+                            self.tell("running")
+                            frame.begin()
+                        await breathe()
+                        slices.begin()
+        finally:
+            self.tell(ended or "interrupted")
         return errand.result(ended)
 
     def start(
