@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import time
+from typing import Any
 
 import pytest
 
 import unaiverse_lab as lab
 from live.threads import alike, equals_the_synchronizer, live_room
 from unaiverse_lab.core.errors import WorldError
+from unaiverse_lab.live import log
 from unaiverse_lab.live.broker import Broker, BrokerError
 from unaiverse_lab.live.invite import Invite, read_invite
 from unaiverse_lab.live.log import NatsHostPort
@@ -91,6 +93,37 @@ def test_the_log_is_purged_and_the_run_goes_on(broker: Broker) -> None:
     alone = lab.load("chat", 5, history=False)
     alone.step(1400)
     alike(session, alone)
+
+
+@pytest.mark.live
+def test_a_log_is_asked_for_records_no_more_often_than_it_gives_them(broker: Broker, monkeypatch: Any) -> None:
+    monkeypatch.setattr(log, "PULL", 16)
+    monkeypatch.setattr(log, "PULL_SECONDS", 0.3)
+    session = lab.load("chat", 5, history=False)
+    live = asyncio.run(session.promote(broker.url))
+    port, term = live.port, live.port.term
+    assert term is not None
+    for _ in range(3):
+        session.step(100)
+        time.sleep(0.7)
+    waiting = port.link.call(port.link.js.consumer_info(port.subjects.log, term._reader), 5).num_waiting
+    assert 1 <= waiting <= 2
+    assert 0 < term._asked <= 32
+    assert term.restarts == 1
+    session.close()
+
+
+@pytest.mark.live
+def test_a_record_that_looks_like_the_end_of_a_request_is_one_like_others(broker: Broker) -> None:
+    session = lab.load("chat", 5, history=False)
+    live = asyncio.run(session.promote(broker.url))
+    session.step(5)
+    port = live.port
+    port.link.call(port.link.js.publish(port.subjects.out("X"), b"", headers={"Status": "404"}), 5)
+    session.step(5)
+    assert session.tick == 9
+    assert port.refused == 1
+    session.close()
 
 
 @pytest.mark.live

@@ -119,6 +119,7 @@ class NatsTerm:
         self._read: deque[LogRecord] = deque()
         self._next_seq = 1
         self._asked = 0
+        self._stirred = False
         self._sub: Any = None
         self._reader = ""
         self._knocks: list[Knock] = []
@@ -190,35 +191,34 @@ class NatsTerm:
 
     async def _pull(self) -> None:
         """Ask for more records."""
-        self._asked = PULL
+        self._asked += PULL
         subject = f"$JS.API.CONSUMER.MSG.NEXT.{self.subjects.log}.{self._reader}"
         request = msgspec.json.encode({"batch": PULL, "expires": int(PULL_SECONDS * 1e9)})
         await self.link.nats.publish(subject, request, reply=self._sub.subject)
 
     async def _keep_reading(self) -> None:
-        """If nothing came for a while, ask again: a request may have been lost with the broker."""
-        failures = 0
+        """Even an idle log says something as often as requests for records expire; if it does not, one was lost."""
         while True:
-            seen = self._next_seq
-            await asyncio.sleep(PULL_SECONDS + 1.0)
-            if seen == self._next_seq and self.link.is_up:
+            self._stirred = False
+            await asyncio.sleep(1.5 * PULL_SECONDS)
+            if not self._stirred and self.link.is_up:
                 try:
-                    state = (await self.link.js.stream_info(self.subjects.log)).state
-                    if state.last_seq >= self._next_seq:
-                        await self._read_on()
-                    else:
-                        await self._pull()
-                    failures = 0
+                    await self._read_on()
                 except Exception as error:
-                    failures += 1
-                    self.link.tell("error", f"the log cannot be read: {error} ({failures})")
+                    self.link.tell("error", f"the log cannot be read: {error}")
 
     async def _on_record(self, message: Any, name: str) -> None:
         if name != self._reader:
             return
-        status = (message.headers or {}).get("Status") if not message.data else None
-        if status is not None:
-            if status != "100":
+        self._stirred = True
+        if not message.reply.startswith("$JS.ACK."):  # a request for records is over
+            told = message.headers or {}
+            if told.get("Status") == "409" and "deleted" in told.get("Description", "").lower():
+                await self._read_on()
+                return
+            unused = told.get("Nats-Pending-Messages", "")
+            self._asked = max(0, self._asked - int(unused)) if unused.isdigit() else 0
+            if self._asked <= PULL // 2 and told.get("Status") != "100":
                 await self._pull()
             return
         parts = message.reply.split(".")
@@ -228,17 +228,22 @@ class NatsTerm:
         if seq > self._next_seq:  # nothing is purged that was not read: something was lost on its way
             await self._read_on()
             return
-        self._next_seq = seq + 1
         self._asked -= 1
         origin = message.subject[len(self.subjects.prefix) + 1 :]
         kind, _, nid = origin.partition(".")
         try:
             self._read.append(LogRecord(seq, nid if kind in ("out", "mst") else kind, decode_frame(message.data)))
-            self.link.notify()
         except WireError:
             self.port.refused += 1
+        self._next_seq = seq + 1  # only now: caught_up looks at it from another thread
+        self.link.notify()
         if self._asked <= PULL // 2:
             await self._pull()
+
+    @property
+    def caught_up(self) -> bool:
+        """Whether everything before the last own marker was given out."""
+        return self._next_seq >= self._marker_seq and not self._read
 
     def next_inputs(self, limit: int = 1024) -> list[LogRecord]:
         """What stands in the log after what was read before."""

@@ -201,6 +201,11 @@ class MemoryTerm:
         markers = [record for record in self.hub.log if record.origin == "tick"]
         self.last_tick = body_in(markers[-1].frame, Marker).tick if markers else -1
 
+    @property
+    def caught_up(self) -> bool:
+        """Whether everything before the last own marker was given out."""
+        return self._read >= self._marker - 1
+
     def next_inputs(self, limit: int = 1024) -> list[LogRecord]:
         """What stands in the log after what was read before."""
         self.port.pump()

@@ -157,6 +157,10 @@ class Term(Protocol):
     def name(self) -> str:
         """What no other leadership is called."""
 
+    @property
+    def caught_up(self) -> bool:
+        """Whether everything before the last own marker was given out."""
+
     def next_inputs(self, limit: int = 1024) -> list[LogRecord]:
         """What stands in the log after what was read before, in its order."""
 
