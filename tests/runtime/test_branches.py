@@ -86,6 +86,19 @@ def test_a_branch_goes_on_and_back_as_if_it_had_never_been_left():
     assert session.digest() == straight.digest() and session.tick == tick + 20
 
 
+@pytest.mark.parametrize(("name", "ticks"), [("turing", 150), ("animal_school", 100)])
+def test_members_and_what_they_learned_come_with_it(name, ticks):
+    session = load(name, seed=0).step(ticks)
+    straight, nodes = session.digest(), list(session.nodes)
+    session.goto(ticks // 2).remove(nodes[1])
+    session.step(20)
+    assert nodes[1] not in session.nodes
+    session.switch("main")
+    assert session.digest() == straight and list(session.nodes) == nodes
+    session.step(30)
+    assert session.digest() == load(name, seed=0, history=False).step(ticks + 30).digest()
+
+
 def test_files_statistics_and_badges_come_with_it(tmp_path):
     session = load("chat", seed=0)
     session.keep_checkpoints(tmp_path)
