@@ -314,10 +314,31 @@ def test_a_behavior_file_can_be_pasted_or_named(school: Notebook, tmp_path: Path
     assert "Teacher has no action 'gret'" in printed and caret(printed) == '"gret"'
 
 
-def test_events_and_entities_are_kept_and_said_not_to_run(school: Notebook) -> None:
-    for cell in ("%%event Said\n'''Somebody spoke.'''\ntext: str\n", "%%entity lamp --kind object\nlit = False\n"):
-        printed = school.run(cell)
-        assert "version 1" in printed and "needs unaiverse_lab.events, which is not there yet" in printed
+ENTITY_CELLS = (
+    "%%event Said\n'''Somebody spoke.'''\ntext: str\n",
+    "%%event BellRings\n'''The break begins.'''\n",
+    "from unaiverse_lab.events import BaseWorld, User, action",
+    "%%entity Lamp --kind object\nlit = False\n\n@action(on=Said)\ndef hear(self, event):\n"
+    "    self.lit = event.text == 'on'\n",
+    "place, you = BaseWorld(id='w'), User()\nlamp = place.add(Lamp(id='lamp'))\nplace.add(you)\n"
+    "going = place.launch()\nyou.send(Said(text='on'))\ngoing.run()",
+)
+
+
+def test_events_and_entities_are_classes_that_run(school: Notebook) -> None:
+    printed = [school.run(cell) for cell in ENTITY_CELLS]
+    assert "version 1" in printed[0] and 'event_type "said"' in printed[0] and 'event_type "bell_rings"' in printed[1]
+    assert "version 1" in printed[3]
+    assert school["lamp"].lit is True and school["Said"].description == "Somebody spoke."
+
+
+def test_an_event_that_changes_leaves_those_who_know_the_one_before_at_work(school: Notebook) -> None:
+    for cell in ENTITY_CELLS:
+        school.run(cell)
+    assert "version 2" in school.run("%%event Said\ntext: str\nloud: bool = False\n")
+    school.run("you.send(Said(text='off', loud=True))\ngoing.run()")
+    assert school["lamp"].lit is False
+    assert [one.loud for one in school["place"].events if one.text == "off"] == [True]
 
 
 # ---------------------------------------------------------------------- %lab

@@ -10,6 +10,7 @@ from typing import Any
 
 from unaiverse_lab.behavior import HybridStateMachine
 from unaiverse_lab.behavior.actions import action as state_action
+from unaiverse_lab.behavior.model import copied
 from unaiverse_lab.core.errors import did_you_mean
 from unaiverse_lab.core.faults import fault
 from unaiverse_lab.core.records import Sent
@@ -41,9 +42,14 @@ from unaiverse_lab.events.standard import (
     AgentWantsToGiveObjectEvent,
     AgentWantsToMoveEvent,
     AgentWantsToSleepEvent,
+    AgentWantsUpdatedStateEvent,
+    WorldSendsAvailableActionSchemasEvent,
+    WorldSendsAvailableEntitiesEvent,
 )
 
 AWAKE, ASLEEP = "awake", "asleep"
+ENTITIES = WorldSendsAvailableEntitiesEvent.event_type
+SCHEMAS = WorldSendsAvailableActionSchemasEvent.event_type
 
 
 class Step:
@@ -166,6 +172,7 @@ class Agent(Entity):
             self.notes: dict[str, Any] = {}
             self.tired = False
             self.errors = 0
+            self.told: dict[str, Any] = {}
             for kind in (*wakeups, *self.planner.wakeup_types()):
                 self.add_wakeup_event(kind)
         stock = (AgentGoesToSleep, AgentSpeaksWithUser, AgentSpeaksWithAgent)
@@ -225,8 +232,22 @@ class Agent(Entity):
         self.tired = False
         return True
 
+    def accept_new_role(self, role: int) -> None:
+        """Take its place in the world; a world elsewhere is asked what there is."""
+        super().accept_new_role(role)
+        self._ask()
+
+    def _ask(self) -> None:
+        """Ask a world that is not in this process which entities and actions are available."""
+        if self.host_world is None and self.in_world():
+            self.told = {}
+            self.send_event(AgentWantsUpdatedStateEvent(target_id=self.host_world_id))
+            self.waiting = [*self.waiting, Wait(SCHEMAS, {})]
+
     async def _listen(self, wire: dict[str, Any], link: Any) -> None:
         kind = wire["event_type"]
+        if kind in (ENTITIES, SCHEMAS) and wire["sender_id"] == self.host_world_id:
+            self.told[kind] = wire
         if kind not in self.ignored:
             self.memory.add_event(wire)
         for name in self.listeners:
@@ -268,6 +289,8 @@ class Agent(Entity):
 
     async def _decide(self) -> str:
         """Do one thing; why to sleep now, empty if not."""
+        if self.host_world is None and SCHEMAS not in self.told:
+            return "waits for what the world tells"
         state = self.state()
         if self.chain:
             return await self._go_on(state)
@@ -311,24 +334,32 @@ class Agent(Entity):
     def state(self) -> AgentState:
         """What its planner is to know: a copy."""
         world, me = self.host_world, self.id
-        schemas = {} if world is None else dict(world.get_available_action_schemas(me))
-        seen = {} if world is None else world.get_available_entities(me)
+        if world is not None:
+            schemas = dict(world.get_available_action_schemas(me))
+            seen = {one.id: one.public() for one in world.get_available_entities(me).values()}
+            about, inventory = getattr(world, "description", ""), world.inventory(me)
+        else:
+            told = self.told.get(SCHEMAS, {})
+            schemas = dict(told.get("available_action_schemas", {}))
+            seen = copied(self.told.get(ENTITIES, {}).get("available_entities", {}))
+            about = told.get("world_description", "")
+            inventory = [one for one, card in seen.items() if card.get("held_by") == me]
         news = tuple(self.memory.delivered_since(0))
         return AgentState(
             id=me,
             name=self.name,
             description=self.description,
-            host_world_prompt="" if world is None else getattr(world, "description", ""),
+            host_world_prompt=about,
             goals=list(self.goals),
             plan=list(self.plan),
             available_action_schemas=schemas,
-            available_entities={one.id: one.public() for one in seen.values()},
+            available_entities=seen,
             action_schema_chains=[[step.action for step in chain] for chain in self.chains],
             current_action_chain=[step.action for step in self.chain],
             other_thoughts_filled_parameters=copy.deepcopy(self.thoughts),
             last_retrieved_memory=self.memory.get_event_stream_memories(" ".join(self.plan)),
             tick=self.clock.tick,
-            inventory=[] if world is None or not hasattr(world, "inventory") else world.inventory(me),
+            inventory=inventory,
             last_event=news[-1][1] if news else None,
             memory=tuple(self.memory.events),
             news=news,

@@ -73,7 +73,8 @@ class Entity(StateMachineAgent, Reacting):  # in this order, an agent of any cla
         """The world it is in, when that is in the same process; None elsewhere."""
         home = getattr(self.link, "synchronizer", None)
         host = None if home is None else home.world_node
-        return None if host is None else host.world
+        world = None if host is None else host.world
+        return world if isinstance(world, Reacting) else None
 
     @property
     def host_world_id(self) -> str | None:
@@ -119,7 +120,7 @@ class Entity(StateMachineAgent, Reacting):  # in this order, an agent of any cla
             self.behav = HybridStateMachine(self)
             self.build_behavior(self.behav)
             self.behav.wildcards.update(self.behav_wildcards)
-            shown = world.shown_role(self) if hasattr(world, "shown_role") else self.entity_class
+            shown = self.entity_class if world is None else world.shown_role(self)
             self.behav.set_role(shown)
             if self.policy_filter is not None:
                 self.set_policy_filter(self.policy_filter)
@@ -143,10 +144,10 @@ class Entity(StateMachineAgent, Reacting):  # in this order, an agent of any cla
 
     def _post_to_world(self, wire: dict[str, Any]) -> None:
         link: Any = self._need_link()
-        host = link.synchronizer.world_node
-        if host is None:
+        world, host = link.world_id, link.synchronizer.world_node
+        if world is None and host is None:
             raise WorldError(f"there is no world to take the event of {self.id!r}")
-        link.post(host.peer_id, message_of(wire, []))
+        link.post(world or host.peer_id, message_of(wire, []))
 
     async def receive(self, sender: str, body: Body) -> None:
         """Take in one message: an event that the world delivers, or what any agent takes in.

@@ -36,7 +36,7 @@ from unaiverse_lab.events.standard import (
     WorldSendsAvailableEntitiesEvent,
     WorldSetsHolderEvent,
 )
-from unaiverse_lab.runtime.transport import body_of
+from unaiverse_lab.runtime.transport import InProcessTransport, body_of
 from unaiverse_lab.world import World as StateMachineWorld
 
 MAX_HOPS = 64
@@ -361,8 +361,8 @@ class EventWorld(Reacting, StateMachineWorld):
         """Between two ticks: hand what was sent to those who get it."""
         link: Any = self._need_link()
         transport, me = link.synchronizer.transport, link.peer_id
-        if not len(transport):
-            return
+        if not isinstance(transport, InProcessTransport) or not len(transport):
+            return  # a live world routes in its own turn, what the log has given back
         self._counts = {}
         for envelope in transport.deliver():
             if envelope.target != me or not self._takes(envelope):

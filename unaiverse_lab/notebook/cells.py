@@ -17,7 +17,7 @@ from unaiverse_lab.behavior import HybridStateMachine, action
 from unaiverse_lab.behavior.actions import action_names, spec_of
 from unaiverse_lab.behavior.drafting import Draft, build
 from unaiverse_lab.behavior.lint import lint
-from unaiverse_lab.core.declare import camel_case
+from unaiverse_lab.core.declare import camel_case, snake_case
 from unaiverse_lab.core.errors import BehaviorError, LabError, did_you_mean
 from unaiverse_lab.notebook import diagnostics as say
 from unaiverse_lab.notebook.diagnostics import DefinitionError, Diagnostic
@@ -186,8 +186,16 @@ def plain_attributes(cls: type) -> list[tuple[str, Any]]:
 # ---------------------------------------------------------------------- classes
 
 
-def class_of_cell(cell: Cell, definition: Definition, class_name: str, base: type) -> tuple[type, list[ast.stmt]]:
+def class_of_cell(
+    cell: Cell, definition: Definition, class_name: str, base: type, role: bool = True
+) -> tuple[type, list[ast.stmt]]:
     """The class whose body is the body of the cell, and that body.
+
+    Args:
+        cell: the cell.
+        definition: what it defines.
+        class_name, base: of the class.
+        role: whether a subclass of ``Agent`` is a role, whose coroutine methods are actions.
 
     Raises:
         DefinitionError: it is not Python, or executing it raised something.
@@ -195,7 +203,8 @@ def class_of_cell(cell: Cell, definition: Definition, class_name: str, base: typ
     body = cell.parse(definition.what).body
     if not body:
         cell.fail(definition, [Diagnostic(say.HOW_MANY, "error", "the cell defines nothing.", "", 1)])
-    check_methods(cell, definition, body, base, implicit=True)
+    if role:
+        check_methods(cell, definition, body, base, implicit=True)
     whole = ast.ClassDef(
         class_name,
         [ast.Name("__base", ast.Load())],
@@ -208,7 +217,7 @@ def class_of_cell(cell: Cell, definition: Definition, class_name: str, base: typ
         end_col_offset=0,
     )
     made = cell.execute(ast.Module([whole], []), definition, {"__base": base})[class_name]
-    if issubclass(base, Agent):
+    if role and issubclass(base, Agent):
         for node in body:
             if say.is_action(node, base, implicit=True):
                 name = node.name  # type: ignore[attr-defined]
@@ -545,11 +554,15 @@ def uses(
 
 
 def event_of_cell(cell: Cell, definition: Definition) -> None:
-    """The fields of an event: annotated names, and perhaps a docstring.
+    """An event class: the cell holds its fields, annotated names, and perhaps a docstring.
+
+    Its ``event_type`` is the name of the class in ``snake_case``, its description the first line of the docstring.
 
     Raises:
         DefinitionError: anything else.
     """
+    from unaiverse_lab.events import Event
+
     body = cell.parse(definition.what).body
     fields = {}
     for number, node in enumerate(body):
@@ -559,16 +572,27 @@ def event_of_cell(cell: Cell, definition: Definition) -> None:
             found = say.at(node, say.FIELDS, "error", "an event holds annotated names: 'text: str'.", "")
             cell.fail(definition, [found])
     definition.options["fields"] = fields
+    name = definition.name
+    made: Any = class_of_cell(cell, definition, name, Event)[0] if body else type(name, (Event,), {})
+    words = made.__dict__.get("__doc__") or ""
+    made.event_type, made.description = snake_case(name), words.strip().partition("\n")[0]
+    definition.object = made
     definition.digest = digest_of(definition, body)
 
 
 def entity_of_cell(cell: Cell, definition: Definition) -> None:
-    """An entity, as text.
+    """A class of entities: objects, agents that plan, or users; the cell holds its body.
 
     Raises:
-        DefinitionError: it is not Python.
+        DefinitionError: it is not Python, or executing it raised something.
     """
-    definition.digest = digest_of(definition, cell.parse(definition.what).body, definition.options.get("kind"))
+    from unaiverse_lab import events
+
+    kind = definition.options.get("kind_of", "object")
+    base = {"object": events.Object, "agent": events.Agent, "user": events.User}[kind]
+    made, body = class_of_cell(cell, definition, definition.name, base, role=False)
+    definition.object = made
+    definition.digest = digest_of(definition, body, kind)
 
 
 def class_name_of(kind: str, name: str) -> str:

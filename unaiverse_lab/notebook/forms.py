@@ -57,7 +57,12 @@ def as_python(registry: Registry, definition: Definition) -> str:
     if kind == "action":
         return action_text(definition)
     body = definition.source.partition("\n")[2]
-    return f"# running it needs unaiverse_lab.events\nclass {name}:\n{indented(body)}"
+    if kind == "event":
+        made = definition.object
+        head = f'    event_type = "{made.event_type}"\n    description = {made.description!r}\n'
+        return f"class {name}(lab.Event):\n{head}{indented(body)}"
+    base = {"agent": "lab.events.Agent", "user": "lab.User"}.get(definition.options.get("kind_of", ""), "lab.Object")
+    return f"class {name}({base}):\n{indented(body)}"
 
 
 def class_text(registry: Registry, definition: Definition, class_name: str | None = None) -> str:

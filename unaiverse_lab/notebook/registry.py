@@ -30,7 +30,6 @@ from unaiverse_lab.stats import Stats
 from unaiverse_lab.world import World
 
 Key = tuple[str | None, str, str]
-NO_EVENTS = "running it needs unaiverse_lab.events, which is not there yet: for now it is only kept and checked"
 
 
 class Misused(LabError):
@@ -540,7 +539,7 @@ class Registry:
 
     def _bind(self, definition: Definition) -> None:
         """Give the class to the notebook."""
-        if definition.kind in ("world", "role", "stats") and definition.form != "python":
+        if definition.kind in ("world", "role", "stats", "event", "entity") and definition.form != "python":
             self.shell.user_ns[definition.object.__name__] = definition.object
 
     def _give_homes(self, world: str) -> None:
@@ -570,8 +569,8 @@ class Registry:
         if definition.kind == "behavior" and definition.draft is not None:
             machine = definition.draft.machine
             return f", {len(machine.states)} states, {len(list(machine.edges()))} transitions"
-        if definition.kind in ("event", "entity"):
-            return f"; {NO_EVENTS}"
+        if definition.kind == "event":
+            return f', event_type "{definition.object.event_type}"'
         return ""
 
     # ------------------------------------------------------------------ what a learner asks for
