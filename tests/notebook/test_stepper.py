@@ -21,6 +21,7 @@ from unaiverse_lab.core.errors import LabError
 from unaiverse_lab.core.records import Record
 from unaiverse_lab.notebook import Stepper, frames, live
 from unaiverse_lab.notebook.frames import Feed, Fold, Machines, batches_of, drawing_of
+from unaiverse_lab.notebook.stepper import PARTS
 from unaiverse_lab.view import graph_of, sentence
 
 STATIC = Path(lab.__file__).parent / "notebook" / "static"
@@ -370,8 +371,8 @@ def test_names_are_text(monkeypatch: pytest.MonkeyPatch) -> None:
     session.run(max_cycles=30)
     page.shown.refresh()
     assert_safe(page.shown.static()["text/html"])
-    for name in ("replay.js", "drawing.js", "stepper.js"):
-        source = (STATIC / name).read_text(encoding="utf-8")
+    for name in PARTS:
+        source = (STATIC / f"{name}.js").read_text(encoding="utf-8")
         for word in (
             "innerHTML",
             "outerHTML",

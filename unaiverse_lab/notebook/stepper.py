@@ -23,6 +23,9 @@ from unaiverse_lab.view import Status, session_html, session_text, timeline_svg
 
 _HERE = Path(__file__).parent / "static"
 
+PARTS = ("replay", "drawing", "timeline", "store", "inspector", "panels", "stepper")
+"""The front end's files: one module, in this order, without imports; nothing has to be built."""
+
 PANELS = ("roster", "graph", "inspect", "timeline")
 PROTO = 1
 TAIL = 160_000
@@ -63,7 +66,7 @@ class Stepper(LiveView):
         LabError: no such node, or no such panel.
     """
 
-    _esm = "\n".join((_HERE / name).read_text(encoding="utf-8") for name in ("replay.js", "drawing.js", "stepper.js"))
+    _esm = "\n".join((_HERE / f"{part}.js").read_text(encoding="utf-8") for part in PARTS)
     _css = _HERE / "stepper.css"
 
     world = traitlets.Unicode().tag(sync=True)

@@ -1,4 +1,4 @@
-// Pictures made of the replay: the machine of an agent, and the timeline. Every word goes in as text, never as markup.
+// Signs, and the picture of a machine. Every word goes in as text, never as markup.
 
 const clamp = (value, least, most) => Math.min(Math.max(value, least), most);
 const SVG = "http://www.w3.org/2000/svg";
@@ -85,7 +85,11 @@ function sign(kind, x, y, size = 1) {
 
 function signed(kind) {
   const words = SIGNS[kind][0];
-  const drawn = s("svg", { viewBox: "-8 -8 16 16", width: 16, height: 16, role: "img", "aria-label": words }, sign(kind, 0, 0));
+  const drawn = s(
+    "svg",
+    { viewBox: "-8 -8 16 16", width: 16, height: 16, role: "img", "aria-label": words },
+    sign(kind, 0, 0),
+  );
   drawn.append(s("title", {}, words));
   return drawn;
 }
@@ -95,7 +99,8 @@ function verdictsOf(records, name, why) {
   const found = new Map();
   for (const one of why?.verdicts ?? []) {
     const kind = CODES[one.code];
-    if (kind && why.state) found.set(`${why.state} ${one.edge}`, { kind, words: one.sentence, code: one.code, now: false });
+    if (kind && why.state)
+      found.set(`${why.state} ${one.edge}`, { kind, words: one.sentence, code: one.code, now: false });
   }
   for (const row of records) {
     if (row.n !== name || row.edge === undefined) continue;
@@ -188,12 +193,25 @@ class Graph {
       { class: `ul-state${state.blocking ? " ul-blocking" : ""}`, role: "button", tabindex: -1 },
       box,
       half,
-      initial && s("rect", { class: "ul-inner", x: x + 3.5, y: y + 3.5, width: w - 7, height: height - 7, rx: Math.max(radius - 3, 2) }),
+      initial &&
+        s("rect", {
+          class: "ul-inner",
+          x: x + 3.5,
+          y: y + 3.5,
+          width: w - 7,
+          height: height - 7,
+          rx: Math.max(radius - 3, 2),
+        }),
     );
     let line = y + 5.5;
     for (const text of state.lines) group.append(s("text", { class: "ul-name", x: x + w / 2, y: (line += 14) }, text));
     for (const text of state.more) group.append(s("text", { class: "ul-does", x: x + w / 2, y: (line += 14) }, text));
-    const now = s("g", { class: "ul-now", transform: `translate(${x + 11} ${y + 11})` }, s("circle", { r: 4.5 }), s("path", { d: "M0 -4.5a4.5 4.5 0 0 0 0 9z" }));
+    const now = s(
+      "g",
+      { class: "ul-now", transform: `translate(${x + 11} ${y + 11})` },
+      s("circle", { r: 4.5 }),
+      s("path", { d: "M0 -4.5a4.5 4.5 0 0 0 0 9z" }),
+    );
     const stop = s("circle", { class: "ul-break", cx: x, cy: y, r: 5.5 });
     const count = s("text", { class: "ul-count", x: x + w, y: y + height + 10 });
     group.append(now, stop, count);
@@ -214,7 +232,10 @@ class Graph {
   show(name, node, verdicts, breaks, chosen) {
     if (!this.drawing) return;
     const limbo = node?.pending ? `, in the middle of ${node.pending[1]}` : "";
-    this.svg.setAttribute("aria-label", `The machine of ${name}: ${node?.state ? `now in ${node.state}${limbo}` : "in no state"}`);
+    this.svg.setAttribute(
+      "aria-label",
+      `The machine of ${name}: ${node?.state ? `now in ${node.state}${limbo}` : "in no state"}`,
+    );
     for (const [state, { group, count, state: data, initial }] of this.states) {
       const now = node?.state === state;
       const visits = node?.visits?.[state] ?? 0;
@@ -224,11 +245,16 @@ class Graph {
       group.classList.toggle("ul-stops", breaks.has(state));
       group.setAttribute("tabindex", now || (!node?.state && initial) ? 0 : -1);
       const facts = [state, now && "now here", initial && "initial", !data.blocking && "not blocking"];
-      facts.push(data.does && `does ${data.does}`, visits && `entered ${visits} times`, breaks.has(state) && "breakpoint");
+      facts.push(
+        data.does && `does ${data.does}`,
+        visits && `entered ${visits} times`,
+        breaks.has(state) && "breakpoint",
+      );
       group.setAttribute("aria-label", facts.filter(Boolean).join(", "));
       count.textContent = visits > 1 ? `×${visits}` : "";
     }
-    for (const [key, { group }] of this.edges) group.classList.remove("ul-tried", "ul-pulse", ...Object.keys(SIGNS).map((one) => `ul-is-${one}`));
+    for (const [key, { group }] of this.edges)
+      group.classList.remove("ul-tried", "ul-pulse", ...Object.keys(SIGNS).map((one) => `ul-is-${one}`));
     for (const [key, { group, texts, holder, title, label, edge, x, y }] of this.edges) {
       const verdict = verdicts.get(key);
       holder.replaceChildren();
@@ -240,7 +266,10 @@ class Graph {
       holder.append(mark);
       if (verdict.now) {
         group.classList.add("ul-tried", `ul-is-${verdict.kind}`);
-        group.classList.toggle("ul-pulse", Boolean(node?.pending) && edge.from === node.state && label.edge === node.pending[0]);
+        group.classList.toggle(
+          "ul-pulse",
+          Boolean(node?.pending) && edge.from === node.state && label.edge === node.pending[0],
+        );
       }
     }
     this.sight(node?.state);
@@ -282,8 +311,10 @@ class Graph {
     this.seen = name;
     const box = this.element;
     const [x, y, w, height] = state.box.map((number) => number * this.scale);
-    if (y < box.scrollTop + 10 || y + height > box.scrollTop + box.clientHeight - 20) box.scrollTop = y + height / 2 - box.clientHeight / 2;
-    if (x < box.scrollLeft || x + w > box.scrollLeft + box.clientWidth) box.scrollLeft = x + w / 2 - box.clientWidth / 2;
+    if (y < box.scrollTop + 10 || y + height > box.scrollTop + box.clientHeight - 20)
+      box.scrollTop = y + height / 2 - box.clientHeight / 2;
+    if (x < box.scrollLeft || x + w > box.scrollLeft + box.clientWidth)
+      box.scrollLeft = x + w / 2 - box.clientWidth / 2;
   }
 
   pan() {
@@ -303,178 +334,5 @@ class Graph {
       this.zoom(event.deltaY > 0 ? 1 / 1.2 : 1.2);
     };
     box.addEventListener("wheel", wheel, { passive: false });
-  }
-}
-
-// ---------------------------------------------------------------- the timeline
-
-const ROW = 22;
-const GUTTER = 88;
-const TINTS = 8;
-
-/** Lanes for agents, rows for the ticks at which something happened; only what is in sight is drawn. */
-class Timeline {
-  constructor(onTick) {
-    this.onTick = onTick;
-    this.head = h("div", { class: "ul-lanes", "aria-hidden": "true" });
-    this.svg = s("svg", { class: "ul-times", role: "img" });
-    this.space = h("div", { class: "ul-space" }, this.svg);
-    this.box = h("div", { class: "ul-scroll", tabindex: 0, role: "group", "aria-label": "Timeline: a lane for each agent, time downwards" }, this.head, this.space);
-    this.box.addEventListener("scroll", () => this.draw());
-    this.svg.addEventListener("click", (event) => {
-      const row = this.scenes?.rows[this.first + Math.floor((event.clientY - this.svg.getBoundingClientRect().top) / ROW)];
-      if (row) this.onTick(row.tick);
-    });
-    this.tints = new Map();
-    this.data = true;
-    this.role = "";
-    this.cursor = -1;
-    this.element = this.box;
-  }
-
-  tint(state) {
-    if (!this.tints.has(state)) this.tints.set(state, this.tints.size % TINTS);
-    return this.tints.get(state);
-  }
-
-  /** Show a replay with the cursor at a tick, only the lanes in `names`. */
-  show(scenes, tick, names, selected, follow) {
-    this.scenes = scenes;
-    this.selected = selected;
-    this.lanes = names.filter((name) => scenes.lanes.has(name));
-    this.lane = this.lanes.length > 6 ? 92 : 116;
-    this.gap = clamp((this.box.clientWidth - GUTTER - this.lanes.length * this.lane) / (this.lanes.length || 1), 40, 150);
-    const width = GUTTER + this.lanes.length * (this.lane + this.gap);
-    this.space.style.height = `${scenes.rows.length * ROW}px`;
-    this.space.style.width = this.head.style.width = `${width}px`;
-    const titles = this.lanes.map((name, index) => {
-      const style = `left:${this.x(index)}px;width:${this.lane}px`;
-      return h("span", { style, class: name === selected ? "ul-chosen" : null, title: name }, name);
-    });
-    this.head.replaceChildren(...titles);
-    const at = scenes.at(tick);
-    if (at !== this.at || follow) {
-      this.at = at;
-      const top = this.box.scrollTop;
-      const height = this.box.clientHeight - ROW * 2.5;
-      if (at * ROW < top || at * ROW > top + height) this.box.scrollTop = at * ROW - height * (follow ? 1 : 0.5);
-    }
-    this.draw();
-  }
-
-  x(index) {
-    return GUTTER + index * (this.lane + this.gap);
-  }
-
-  draw() {
-    const scenes = this.scenes;
-    if (!scenes) return;
-    const top = this.box.scrollTop;
-    this.first = Math.max(0, Math.floor(top / ROW) - 2);
-    const end = Math.min(scenes.rows.length, this.first + Math.ceil(this.box.clientHeight / ROW) + 4);
-    const width = this.space.offsetWidth || 600;
-    this.svg.style.transform = `translateY(${this.first * ROW}px)`;
-    this.svg.setAttribute("width", width);
-    this.svg.setAttribute("height", Math.max(0, (end - this.first) * ROW));
-    const place = new Map(this.lanes.map((name, index) => [name, index]));
-    const drawn = [];
-    const words = [];
-    for (let row = this.first; row < end; row++) drawn.push(...this.row(scenes.rows[row], row, width));
-    this.lanes.forEach((name, index) => this.stays(scenes.lanes.get(name), index, end, drawn, words));
-    drawn.push(...this.arrows(place, end), ...words);
-    for (const fault of scenes.faults) {
-      if (fault.row >= this.first && fault.row < end && place.has(fault.node)) {
-        const mark = sign("raised", this.x(place.get(fault.node)) + this.lane - 9, (fault.row - this.first) * ROW + ROW / 2);
-        mark.append(s("title", {}, fault.words));
-        drawn.push(mark);
-      }
-    }
-    this.svg.replaceChildren(...drawn);
-    const rows = scenes.rows;
-    const span = rows.length ? `ticks ${rows[0].tick} to ${rows[rows.length - 1].tick}` : "nothing happened yet";
-    this.svg.setAttribute("aria-label", `Timeline, ${span}; agents: ${this.lanes.join(", ")}; ${scenes.arrows.length} arrows`);
-  }
-
-  row(row, number, width) {
-    const y = (number - this.first) * ROW;
-    const now = number === this.at;
-    const line = s("path", { class: "ul-grid", d: `M0 ${y + 0.5}H${width}` });
-    if (row.quiet) {
-      const words = `⋮ ${row.quiet} quiet`;
-      return [now && s("rect", { class: "ul-cursor", x: 0, y, width, height: ROW }), line, s("text", { class: "ul-quiet", x: 8, y: y + 15 }, words)].filter(Boolean);
-    }
-    const hit = s("rect", { class: now ? "ul-cursor" : "ul-hit", x: 0, y, width, height: ROW });
-    hit.append(s("title", {}, `tick ${row.tick}, ${row.seconds} s`));
-    return [hit, line, s("text", { class: "ul-tick", x: 8, y: y + 15 }, `${row.tick}`), s("text", { class: "ul-seconds", x: GUTTER - 10, y: y + 15 }, `${row.seconds} s`)];
-  }
-
-  stays(lane, index, end, drawn, texts) {
-    const rows = this.scenes.rows.length;
-    let low = 0;
-    let high = lane.length;
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if (lane[middle].row <= this.first) low = middle + 1;
-      else high = middle;
-    }
-    for (let i = Math.max(0, low - 1); i < lane.length && lane[i].row < end; i++) {
-      const { row, state, through } = lane[i];
-      if (state === null) continue;
-      const from = Math.max(row, this.first - 1);
-      const to = Math.min(lane[i + 1]?.row ?? rows, end + 1);
-      if (to <= this.first) continue;
-      const y = (from - this.first) * ROW + 1;
-      const x = this.x(index);
-      const height = (to - from) * ROW - 2;
-      const block = s("rect", { class: `ul-stay ul-tint-${this.tint(state)}`, x, y, width: this.lane, height, rx: 3 });
-      const words = through ? `${through.map((one) => `${one} › `).join("")}${state}` : state;
-      block.append(s("title", {}, words));
-      drawn.push(block);
-      const most = Math.floor((this.lane - 10) / 6.1);
-      const short = words.length <= most ? words : `${through ? "› " : ""}${state}`;
-      const text = short.length > most ? `${short.slice(0, most - 1)}…` : short;
-      const at = clamp(this.box.scrollTop - this.first * ROW, y, y + height - ROW + 2) + 14;
-      texts.push(s("text", { class: `ul-in ul-tint-${this.tint(state)}`, x: x + 6, y: at }, text));
-    }
-  }
-
-  arrows(place, end) {
-    const drawn = [];
-    const used = new Map();
-    const arrows = this.scenes.arrows;
-    let low = 0;
-    let high = arrows.length;
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if (arrows[middle].arrived < this.first - 1) low = middle + 1;
-      else high = middle;
-    }
-    for (let i = low; i < arrows.length && arrows[i].arrived < end + 8; i++) {
-      const arrow = arrows[i];
-      if (arrow.data && !this.data) continue;
-      const source = place.get(this.scenes.nameOf(arrow.from));
-      const target = place.get(this.scenes.nameOf(arrow.to));
-      if (source === undefined || target === undefined || source === target) continue;
-      const slot = used.get(arrow.arrived) ?? 0;
-      used.set(arrow.arrived, slot + 1);
-      const direction = target > source ? 1 : -1;
-      const start = this.x(source) + (direction > 0 ? this.lane : 0);
-      const tip = this.x(target) + (direction > 0 ? 0 : this.lane);
-      const y = (arrow.arrived - this.first) * ROW + ROW / 2 + ((slot % 3) - 1) * 5 + 1;
-      const sent = arrow.left >= 0 && arrow.left < arrow.arrived ? (arrow.left - this.first) * ROW + ROW / 2 : y;
-      const kind = arrow.data ? "data" : arrow.outcome === null ? "open" : arrow.outcome === "ok" ? "ok" : "bad";
-      const turn = start + direction * 12;
-      const d = `M${start} ${sent}Q${turn} ${sent} ${turn} ${(sent + y) / 2}T${turn + direction * 6} ${y}H${tip - direction * 6}`;
-      const end = { open: "under way", ok: "done", bad: arrow.outcome, data: "data" }[kind];
-      const group = s("g", { class: `ul-arrow ul-goes-${kind}` }, s("path", { class: "ul-line", d }), s("path", { class: "ul-tip", d: `M${tip} ${y}l${-direction * 7} -3.5v7z` }));
-      group.append(s("title", {}, `${this.scenes.nameOf(arrow.from)} → ${this.scenes.nameOf(arrow.to)}: ${arrow.words} (${end})`));
-      drawn.push(group);
-      if (this.gap > 60 && slot === 0 && Math.abs(target - source) === 1 && !arrow.data) {
-        const most = Math.floor((this.gap - 26) / 5.2);
-        const words = arrow.words.length > most ? `${arrow.words.slice(0, most - 1)}…` : arrow.words;
-        drawn.push(s("text", { class: `ul-said ul-goes-${kind}`, x: (start + tip) / 2 + direction * 6, y: y - 3 }, words));
-      }
-    }
-    return drawn;
   }
 }

@@ -5,7 +5,8 @@ const PENDING = new Set(["again", "step", "waiting"]);
 const MOST = 24000;
 const EVERY = 1000;
 
-const copied = (value) => (value && typeof value === "object" ? (Array.isArray(value) ? value.slice() : { ...value }) : value);
+const copied = (value) =>
+  value && typeof value === "object" ? (Array.isArray(value) ? value.slice() : { ...value }) : value;
 
 const peerOf = (name) => Array.from(name, (sign) => (/[\p{L}\p{N}_-]/u.test(sign) ? sign : "_")).join("");
 
@@ -89,7 +90,11 @@ export class Fold {
     const empty = (value) => !value || (typeof value === "object" && Object.keys(value).length === 0);
     const nodes = {};
     for (const [name, node] of this.nodes) {
-      nodes[name] = Object.fromEntries(Object.entries(node).filter(([, value]) => !empty(value)).map(([key, value]) => [key, copied(value)]));
+      nodes[name] = Object.fromEntries(
+        Object.entries(node)
+          .filter(([, value]) => !empty(value))
+          .map(([key, value]) => [key, copied(value)]),
+      );
     }
     return { at: this.at, world: this.world, offered: { ...this.offered }, nodes };
   }
