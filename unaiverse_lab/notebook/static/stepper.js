@@ -250,7 +250,7 @@ class View extends Panels {
   present() {
     if (this.store.replay.to < (this.store.head.records ?? 0)) this.store.moveTo(this.store.now);
     else this.store.toEnd();
-    this.soon();
+    this.store.changed();
   }
 
   explain() {
