@@ -229,6 +229,21 @@ def test_going_back_is_another_branch(page: Page, chat: lab.Session) -> None:
     assert page.shown.head["tick"] == 39
 
 
+def test_what_the_trace_let_go_is_not_missed(chat: lab.Session) -> None:
+    chat.trace.capacity = 500
+    feed = Feed(chat.trace)
+    for _ in range(30):
+        chat.run(max_cycles=50)
+        feed.fresh()
+    assert chat.trace.gone > 10_000
+    tail = feed.tail(10_000)
+    assert tail["from"] >= chat.trace.gone
+    assert tail["base"]["nodes"]["Ada"]["role"] == "user"
+    assert tail["base"]["offered"]["user"] in feed.machines.drawings
+    assert Feed(chat.trace).fresh()[0]["from"] >= chat.trace.gone
+    assert Feed(lab.Trace()).fresh()[0]["d"]["of"] == []
+
+
 def test_nobody_looks_and_nothing_is_sent(chat: lab.Session, monkeypatch: pytest.MonkeyPatch) -> None:
     page = Page(Stepper(chat), monkeypatch)
     chat.run(max_cycles=100)

@@ -396,6 +396,7 @@ class Feed:
             self.branch += 1
             self._fold = Fold(self.machines)
             self._begun, self.is_live = False, True
+        self.present()
         if not self.is_live:
             return []
         if not self._begun or self.waiting > BACKLOG:
@@ -478,8 +479,17 @@ class Feed:
         """Bring a fold to a record; one that is beyond it begins anew."""
         if fold.at > start:
             fold.__init__(self.machines)  # type: ignore[misc]
-        fold.at = max(fold.at, self.trace.gone)
+        if fold.at < self.trace.gone:
+            self._remember(fold)
         return fold.take(self.trace.since(fold.at)[: start - fold.at])
+
+    def _remember(self, fold: Fold) -> None:
+        """The records that a fold needs are gone: roles and machines are what they were last known to be."""
+        known = self._present
+        fold.at, fold.world, fold.offered = self.trace.gone, known.world, dict(known.offered)
+        if fold is not known:
+            roles = {name: node["role"] for name, node in known.nodes.items() if node.get("role")}
+            fold.nodes = {name: {"role": role} for name, role in roles.items()}
 
     def _window(self, start: int, end: int) -> list[Json]:
         start = self._start_of_tick(start)
