@@ -373,3 +373,19 @@ def test_a_target_that_is_no_id_is_refused(target: object) -> None:
     you.send(Noise.model_construct(target_id=target, n=1))
     run.run()
     assert "the id of an entity, or None for everybody" in you.received[-1].reason
+
+
+def test_a_cell_that_is_run_again_puts_another_one_in_its_place() -> None:
+    world = BaseWorld(id="w")
+    world.add(Ear(id="ear"), held_by="somebody")
+    world.add(Ear(id="ear"), replace=True)
+    you, last = User(), Ear(id="ear")
+    world.add(you)
+    run = world.launch()
+    run.step(2)
+    world.add_object(last, replace=True)
+    you.send(Noise())
+    run.step(3)
+    you.send(Noise(target_id="ear"))
+    run.run()
+    assert last.heard >= 1 and world.members["ear"] is last and world.held_by("ear") == "somebody"

@@ -344,7 +344,7 @@ class Agent(Entity):
             seen = copied(self.told.get(ENTITIES, {}).get("available_entities", {}))
             about = told.get("world_description", "")
             inventory = [one for one, card in seen.items() if card.get("held_by") == me]
-        news = tuple(self.memory.delivered_since(0))
+        news = self.memory.news()
         return AgentState(
             id=me,
             name=self.name,
@@ -361,7 +361,7 @@ class Agent(Entity):
             tick=self.clock.tick,
             inventory=inventory,
             last_event=news[-1][1] if news else None,
-            memory=tuple(self.memory.events),
+            memory=self.memory.everything(),
             news=news,
             own=copy.deepcopy(self.notes),
         )

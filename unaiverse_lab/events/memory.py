@@ -3,13 +3,48 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from unaiverse_lab.events.event import Event
+from unaiverse_lab.events.event import Event, event_of
 from unaiverse_lab.events.reacting import Mailbox
 
 WORD = re.compile(r"\w+")
+
+
+class Events(Sequence[Any]):
+    """A row of events, made from data when they are looked at.
+
+    Args:
+        wires: the events as data.
+        classes: for their types.
+    """
+
+    def __init__(self, wires: list[dict[str, Any]], classes: dict[str, type[Event]]) -> None:
+        self._wires = wires
+        self._classes = classes
+
+    def __len__(self) -> int:
+        return len(self._wires)
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, slice):
+            return [self._made(wire) for wire in self._wires[index]]
+        return self._made(self._wires[index])
+
+    def _made(self, wire: dict[str, Any]) -> Any:
+        return event_of(wire, self._classes)
+
+
+class News(Events):
+    """Delivered events with their numbers: pairs, oldest first."""
+
+    def _made(self, wire: dict[str, Any]) -> Any:
+        return wire["number"], event_of(wire, self._classes)
+
+    def since(self, number: int) -> list[tuple[int, Event]]:
+        """Those that came after the first ``number`` ones."""
+        return [self._made(wire) for wire in self._wires if wire["number"] > number]
 
 
 class Memory:
@@ -44,23 +79,27 @@ class Memory:
             self.got += 1
         self.events.add({**wire, "number": self.got if delivered else 0})
 
-    def delivered_since(self, number: int) -> list[tuple[int, Event]]:
-        """The events that came after the first ``number`` ones, with their numbers, oldest first."""
-        found = [wire for wire in self.events.wires if wire["number"] > number]
-        return [(wire["number"], self.events._event(wire)) for wire in found]
+    def news(self) -> News:
+        """What was delivered, as far as it is remembered: as it is now."""
+        return News([wire for wire in self.events.wires if wire["number"]], self.events.classes)
+
+    def everything(self) -> Events:
+        """What was delivered and sent, as far as it is remembered: as it is now."""
+        return Events(self.events.wires[-self.events.limit :], self.events.classes)
 
     def get_event_stream_memories(self, query: str = "") -> str:
         """The memory in words, under fixed headings: a summary, what resembles the query, the last events."""
-        lines = [_line(wire) for wire in self.events.wires]
+        wires = self.events.wires[-self.events.limit :]
+        count = max(0, len(wires) - self.last)
         parts = []
-        if self.summarise is not None and len(lines) > self.last:
-            parts.append("# Summary\n" + self.summarise(list(self.events)[: -self.last]))
-        older = lines[: -self.last] if self.last else lines
-        if query and older:
+        if self.summarise is not None and count:
+            parts.append("# Summary\n" + self.summarise(self.events[:count]))
+        if query and count:
+            older = [_line(wire) for wire in wires[:count]]
             found = (self.similar or most_alike)(query, older)
             if found:
                 parts.append("# Events like this\n" + "\n".join(found))
-        parts.append("# Last events, oldest first\n" + "\n".join(lines[-self.last :] if self.last else []))
+        parts.append("# Last events, oldest first\n" + "\n".join(map(_line, wires[count:])))
         return "\n\n".join(parts)
 
 

@@ -50,7 +50,7 @@ class LocationWorld(BaseWorld):
         self.register_action(WorldSetsAgentLocation)
         self.entities[self.id] = self.card()
 
-    def add(self, entity: Any, **properties: Any) -> Any:
+    def add(self, entity: Any, replace: bool = False, **properties: Any) -> Any:
         """Let an entity take part, at the place ``location=``.
 
         Raises:
@@ -59,7 +59,7 @@ class LocationWorld(BaseWorld):
         place = properties.get("location", getattr(entity, "properties", {}).get("location"))
         if place is not None:
             self._need_place(place)
-        return super().add(entity, **properties)
+        return super().add(entity, replace, **properties)
 
     def add_location(self, location: str) -> None:
         """Another place."""

@@ -8,6 +8,7 @@ from typing import Any
 
 from unaiverse_lab.core.errors import LabError
 from unaiverse_lab.events.event import Event, type_of
+from unaiverse_lab.events.memory import News
 
 SLEEP = "AgentGoesToSleep"
 
@@ -46,8 +47,8 @@ class AgentState:
     tick: int = 0
     inventory: list[str] = field(default_factory=list)
     last_event: Event | None = None
-    memory: tuple[Event, ...] = ()
-    news: tuple[tuple[int, Event], ...] = ()
+    memory: Sequence[Any] = ()
+    news: News = field(default_factory=lambda: News([], {}))
     own: dict[str, Any] = field(default_factory=dict)
     """A copy of what the agent keeps for itself in ``agent.notes``."""
 
@@ -138,7 +139,7 @@ class ScriptedPlanner(Planner):
             if not isinstance(step, Wait):
                 self.position += 1
                 return step
-            number = next((number for number, event in state.news if number > self.seen and step.matches(event)), None)
+            number = next((number for number, event in state.news.since(self.seen) if step.matches(event)), None)
             if number is None:
                 return step
             self.seen = number
@@ -206,15 +207,16 @@ class RulePlanner(Planner):
             return None
         index, action, about = self.queue.pop(0)
         rule = self.rules[index]
-        state.last_event = next((event for number, event in state.news if number == about), state.last_event)
+        if about:
+            state.last_event = next(
+                (event for number, event in state.news.since(about - 1) if number == about), state.last_event
+            )
         if action == SLEEP:
             return Choice(SLEEP)
         return Choice(action, filled(rule.fill, state), rule.target(state) if callable(rule.target) else rule.target)
 
     def _find(self, state: AgentState, events_only: bool = False) -> None:
-        for number, event in state.news:
-            if number <= self.dealt:
-                continue
+        for number, event in state.news.since(self.dealt):
             self.dealt = number
             for index, rule in enumerate(self.rules):
                 if self._may(index, state) and _fits(rule.when, event):
@@ -309,7 +311,7 @@ class ReplayPlanner(Planner):
         wire, kind, sender = self.left[0]
         if kind is not None:
             rule = Wait(kind, {"sender_id": sender})
-            number = next((number for number, event in state.news if number > self.seen and rule.matches(event)), None)
+            number = next((number for number, event in state.news.since(self.seen) if rule.matches(event)), None)
             if number is None:
                 return rule
             self.seen = number

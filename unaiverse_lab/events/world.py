@@ -140,11 +140,13 @@ class EventWorld(Reacting, StateMachineWorld):
 
     # ------------------------------------------------------------------ who is in it
 
-    def add(self, entity: Entity, **properties: Any) -> Entity:
+    def add(self, entity: Entity, replace: bool = False, **properties: Any) -> Entity:
         """Let an entity take part; in a launched world from the next tick on.
 
         Args:
             entity: it joins as others do, and the world may turn it away.
+            replace: take the place of the entity of that id, if there is one, with what the world holds of it; for
+                cells that are run again.
             properties: what the world is to hold of it, such as ``location``.
 
         Raises:
@@ -154,6 +156,11 @@ class EventWorld(Reacting, StateMachineWorld):
             raise WorldError(
                 f"{type(entity).__name__} is not an entity: derive it from Agent, Object or User of events"
             )
+        if replace and entity.id in self.members:
+            known = self.entities.get(entity.id) or self.users.get(entity.id)
+            kept = known.properties if known is not None else self.members[entity.id].properties
+            entity.properties = {**entity.properties, **kept}
+            self.remove(entity.id, "another one takes its place")
         if entity.id in self.members or entity.id == self.id:
             raise WorldError(f"there is an entity {entity.id!r} in the world {self.id!r} already: ids are unique")
         entity.properties.update(properties)
