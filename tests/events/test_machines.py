@@ -236,3 +236,27 @@ def test_an_ordinary_world_drops_events_and_goes_on() -> None:
     session.agent("ear").send_event(Noise())
     session.step(3)
     assert [record.node for record in session.trace.of_kind(Dropped)] == ["World"]
+
+
+class Fragile(Object):
+    """Works in slices, and breaks."""
+
+    @on_event(on=Pull, timeout=5.0)
+    def pull(self, event: Pull) -> bool:
+        raise RuntimeError("it tore")
+
+
+@pytest.mark.parametrize("strict", [False, True])
+def test_an_action_in_slices_that_raises_is_over_and_strict_runs_raise_it(strict: bool) -> None:
+    world, you, run = launched(Fragile(id="rope"), Ear(id="ear"), strict=strict)
+    run.step(2)
+    you.send(Pull(target_id="rope"))
+    if strict:
+        with pytest.raises(RuntimeError, match="it tore"):
+            run.run()
+        return
+    assert run.run(max_ticks=300).reason == "idle"
+    assert world.members["rope"].behav.pending_requests() == []
+    you.send(Noise())
+    run.run()
+    assert world.members["ear"].heard == 1

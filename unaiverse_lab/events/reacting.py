@@ -382,7 +382,11 @@ class Reacting:
         for name in names:
             await self._react(name, -1, made[self.doing(name).trigger], wire, link)
         for edge in moves:
-            if await fire(self.behav, edge, request_of(edge.name, wire)):
+            failed: list[Exception] = []
+            taken = await fire(self.behav, edge, request_of(edge.name, wire), failed)
+            if failed and self.strict:
+                raise ActionFailed(f"{link.name}: {edge.name}") from failed[0]
+            if taken:
                 break
             self._over(edge.name, wire, link, "rejected", self.behav.reason)
         return True

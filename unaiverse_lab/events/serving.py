@@ -37,8 +37,12 @@ def armed(machine: HybridStateMachine, event_type: str) -> list[Transition]:
     return [edge for edge in machine.machine.edges_from(state) if edge.args.get(EVENT) == event_type]
 
 
-async def fire(machine: HybridStateMachine, edge: Transition, request: Interaction) -> bool:
+async def fire(
+    machine: HybridStateMachine, edge: Transition, request: Interaction, failed: list[Exception] | None = None
+) -> bool:
     """Take a transition for a request now; False if its action did not accept it.
+
+    What the action raised is added to ``failed``.
 
     While another action is under way, or this one asks to be called again, the request waits in the machine's queue.
     """
@@ -58,6 +62,8 @@ async def fire(machine: HybridStateMachine, edge: Transition, request: Interacti
             result = await machine._call(edge, request)
         except Exception as raised:
             result, error = False, raised
+            if failed is not None:
+                failed.append(raised)
         status = machine._settle(run, result, error)
     if machine._run is not run:
         return True
