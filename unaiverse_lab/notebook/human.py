@@ -145,7 +145,6 @@ class HumanPanel(LiveView):
                 post = self.session.mailbox.post
                 self._mine.add(post("inject", self.name, action, from_state=source, to_state=target))
 
-
     def take(self, message: dict[str, Any]) -> None:
         """Have it obeyed also where no loop does so."""
         self.session.mailbox.obey()
