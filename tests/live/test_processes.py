@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -12,6 +13,7 @@ import pytest
 
 import unaiverse_lab as lab
 from unaiverse_lab.live.broker import Broker
+from unaiverse_lab.live.invite import read_invite
 from unaiverse_lab.world.folder import find_world
 
 ROOT = Path(lab.__file__).parents[1]
@@ -86,3 +88,16 @@ def test_who_cannot_join_is_told_why(broker: Broker, tmp_path: Path) -> None:
     finally:
         host.kill()
         host.communicate()
+
+
+@pytest.mark.live
+def test_a_host_that_is_told_to_end_takes_its_broker_along(broker: Broker, tmp_path: Path) -> None:
+    card = tmp_path / "invite"
+    host = command("host", "chat", "--invite-file", str(card))
+    port = int(read_invite(appeared(card)).urls[0].rpartition(":")[2])
+    host.terminate()
+    out, _ = host.communicate(timeout=30)
+    assert host.returncode == 130
+    assert out.splitlines()[-1].startswith("digest: ")
+    with pytest.raises(OSError):
+        socket.create_connection(("127.0.0.1", port), timeout=1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -53,6 +54,8 @@ def host(
             for node in gather(root, world_only=True):
                 session.add(node)
         code = 0
+        for asked in (signal.SIGINT, signal.SIGTERM):  # either way the broker has to be stopped
+            signal.signal(asked, signal.default_int_handler)
         try:
             live = asyncio.run(session.promote(broker, clock=clock, expect=names))
             _show(str(live.invite), invite_file)

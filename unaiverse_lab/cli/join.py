@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import runpy
+import signal
 from pathlib import Path
 from typing import Annotated
 
@@ -59,6 +60,8 @@ def join(
         port = NatsPort(to.urls, to.wid)
         member = Member(port, nodes, kit)
         code = 0
+        for asked in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(asked, signal.default_int_handler)
         try:
             try:
                 member.join(timeout)
