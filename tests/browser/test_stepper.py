@@ -349,3 +349,21 @@ def test_an_untrusted_notebook_shows_a_picture_and_a_table(lab: Lab) -> None:
     expect(output.locator("img").first).to_be_visible()
     assert output.locator("img").first.evaluate("image => image.naturalWidth > 100")
     assert output.locator(".ul-root").count() == 0
+
+
+def test_an_arrow_shows_what_led_to_it_and_what_followed(notebook: Opens) -> None:
+    shown = notebook([CHAT, SHOW, "s.run(max_cycles=60);"])
+    root = ready(shown)
+    shown.run(2)
+    status(root, "tick 59 ")
+    asked = root.locator(".ul-arrow", has_text=re.compile("Broadcaster: broadcast_message")).first
+    asked.locator(".ul-tip").hover(force=True)
+    chain = root.locator(".ul-arrow.ul-chain title")
+    expect(chain).not_to_have_count(0)
+    words = chain.all_text_contents()
+    speaker = next(text.partition(" → ")[0] for text in words if "broadcast_message" in text)
+    heard = {text.partition(" → ")[2].partition(":")[0] for text in words if text.startswith("Broadcaster → ")}
+    assert heard == {"ChatAI", "Polly", "Ada"} - {speaker}
+    shown.screenshot("chain", 1)
+    root.locator(".ul-why").hover()
+    expect(root.locator(".ul-arrow.ul-chain")).to_have_count(0)

@@ -246,6 +246,7 @@ class Scenes {
     this.faults = [];
     this.peers = new Map();
     this.open = new Map(); // uuid and target -> arrow
+    this.served = new Map(); // node and tick -> uuids of the requests it dealt with
     for (const [name, node] of base.nodes) {
       if (name !== base.world || node.state != null) this.lane(name).push({ row: -1, state: node.state ?? null });
       for (const [uuid, [action, targets, tick]] of Object.entries(node.sent ?? {})) {
@@ -287,12 +288,46 @@ class Scenes {
     return this.open.get(`${uuid} ${node}`) ?? this.open.get(`${uuid} ${peerOf(node)}`);
   }
 
+  /** The arrows that lead to one and follow from it: of the same request, or sent while another one was served. */
+  chain(arrow) {
+    const chosen = new Set([arrow]);
+    const waiting = [arrow];
+    while (waiting.length && chosen.size < 300) {
+      const one = waiting.pop();
+      for (const other of this.arrows) {
+        if (chosen.has(other)) continue;
+        const same = one.uuid && other.uuid === one.uuid;
+        if (!same && !this.causes(one, other) && !this.causes(other, one)) continue;
+        chosen.add(other);
+        waiting.push(other);
+      }
+    }
+    return chosen;
+  }
+
+  causes(earlier, later) {
+    const node = this.nameOf(later.from);
+    if (!earlier.uuid || this.nameOf(earlier.to) !== node) return false;
+    return this.served.get(`${node} ${later.data ? later.tick - 1 : later.tick}`)?.has(earlier.uuid) ?? false;
+  }
+
+  serves(node, tick, uuid) {
+    if (!uuid) return;
+    const key = `${node} ${tick}`;
+    if (!this.served.has(key)) this.served.set(key, new Set());
+    this.served.get(key).add(uuid);
+  }
+
   take(row, tick, seconds) {
     switch (row.k) {
+      case "attempt":
+        this.serves(row.n, tick, row.uuid);
+        break;
       case "role":
         this.move(row.n, row.state, tick, seconds);
         break;
       case "transition":
+        this.serves(row.n, tick, row.uuid);
         this.move(row.n, row.target, tick, seconds);
         break;
       case "control":
@@ -331,7 +366,7 @@ class Scenes {
         if (before?.data && before.arrived === at && before.owner === row.owner && before.to === row.n) {
           before.words = before.words.split(", ").includes(words) ? before.words : `${before.words}, ${words}`;
         } else {
-          const arrow = { from: row.owner, to: row.n, left: at, arrived: at, words, outcome: "ok", data: true, tick };
+          const arrow = { from: row.owner, to: row.n, left: at, arrived: at, words, outcome: "ok", data: true, tick, uuid: row.uuid };
           this.arrows.push(Object.assign(arrow, { owner: row.owner }));
         }
         break;

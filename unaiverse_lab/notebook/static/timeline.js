@@ -30,6 +30,8 @@ class Timeline {
     });
     this.tints = new Map();
     this.data = true;
+    this.chain = null;
+    this.shown = [];
     this.role = "";
     this.cursor = -1;
     this.element = this.box;
@@ -69,6 +71,15 @@ class Timeline {
     this.draw();
   }
 
+  /** Make the causal chain of an arrow stand out; null: of none. */
+  follow(arrow) {
+    this.chain = arrow && this.scenes.chain(arrow);
+    for (const [group, one] of this.shown) {
+      group.classList.toggle("ul-chain", this.chain?.has(one) ?? false);
+      group.classList.toggle("ul-aside", this.chain ? !this.chain.has(one) : false);
+    }
+  }
+
   x(index) {
     return GUTTER + index * (this.lane + this.gap);
   }
@@ -101,6 +112,7 @@ class Timeline {
       }
     }
     this.svg.replaceChildren(...drawn);
+    if (this.chain) this.shown.forEach(([group, one]) => group.classList.add(this.chain.has(one) ? "ul-chain" : "ul-aside"));
     const rows = scenes.rows;
     const span = rows.length ? `ticks ${rows[0].tick} to ${rows[rows.length - 1].tick}` : "nothing happened yet";
     this.svg.setAttribute(
@@ -163,6 +175,7 @@ class Timeline {
 
   arrows(place, end) {
     const drawn = [];
+    this.shown = [];
     const used = new Map();
     const arrows = this.scenes.arrows;
     let low = 0;
@@ -192,12 +205,16 @@ class Timeline {
       const group = s(
         "g",
         { class: `ul-arrow ul-goes-${kind}` },
+        s("path", { class: "ul-near", d }),
         s("path", { class: "ul-line", d }),
         s("path", { class: "ul-tip", d: `M${tip} ${y}l${-direction * 7} -3.5v7z` }),
       );
       group.append(
         s("title", {}, `${this.scenes.nameOf(arrow.from)} → ${this.scenes.nameOf(arrow.to)}: ${arrow.words} (${end})`),
       );
+      group.addEventListener("pointerenter", () => this.follow(arrow));
+      group.addEventListener("pointerleave", () => this.follow(null));
+      this.shown.push([group, arrow]);
       drawn.push(group);
       if (this.gap > 60 && slot === 0 && Math.abs(target - source) === 1 && !arrow.data) {
         const most = Math.floor((this.gap - 26) / 5.2);
