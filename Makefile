@@ -13,7 +13,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help setup demo test lint format lab bench chromium dist clean distclean
+.PHONY: help setup demo test quick lint format lab bench chromium dist clean distclean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -27,6 +27,9 @@ demo: $(VENV)/.stamp-demo ## run a tutorial from end to end and print its transi
 test: lint chromium ## lint, then run the tests
 	@echo "== pytest"
 	@$(PY) -m pytest -n auto --dist loadfile $(ARGS)
+
+quick: $(VENV)/.stamp-test ## the tests that take neither a browser, nor a broker, nor whole worlds
+	@$(PY) -m pytest -n auto --dist loadfile -m "not browser and not live and not notebook and not world" $(ARGS)
 
 lint: $(VENV)/.stamp-test ## style, types and import floors
 	@echo "== ruff"

@@ -3,7 +3,7 @@
 import warnings
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from unaiverse_lab import Agent, HybridStateMachine, Session, World, action, load
@@ -177,6 +177,7 @@ def test_there_is_no_such_branch():
         max_size=25,
     )
 )
+@example([("step", 1), ("back", 1), ("say", "hello"), ("step", 1), ("switch", 0)])
 def test_every_branch_is_what_it_was(moves):
     session, ends = load("chat", seed=4), {}
     for what, how in moves:

@@ -368,6 +368,7 @@ def lines_from(reader):
         return [json.loads(line) for line in pipe]
 
 
+@pytest.mark.world
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no kill -9")
 def test_killed_at_fifty_moments_nothing_is_lost_or_doubled(tmp_path):
     straight = load("social_learning", seed=0)

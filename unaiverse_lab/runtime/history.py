@@ -80,7 +80,7 @@ class History:
             if touched:
                 self._gaps.append((self._session.tick, str(error)))
         else:
-            self._drop_from(snapshot.tick)
+            self._drop_from(snapshot)
             self._snapshots.append(snapshot)
             while len(self._snapshots) > KEPT or self._copied() > MOST_BYTES:
                 if not self._thin_out():
@@ -108,10 +108,11 @@ class History:
         self._snapshots = [one for one in self._snapshots if one not in gone]
         return bool(gone)
 
-    def _drop_from(self, tick: int) -> None:
-        """The snapshots of that tick and later ones belong to a future that is given up."""
-        del self._snapshots[bisect.bisect_left(self._snapshots, tick, key=lambda one: one.tick) :]
-        self._gaps = [gap for gap in self._gaps if gap[0] < tick]
+    def _drop_from(self, snapshot: Snapshot) -> None:
+        """Later snapshots belong to a future that is given up; earlier ones of its tick stay: branches begin there."""
+        place = (snapshot.tick, snapshot.mark.records)
+        self._snapshots = [one for one in self._snapshots if (one.tick, one.mark.records) < place]
+        self._gaps = [gap for gap in self._gaps if gap[0] < snapshot.tick]
 
     # ------------------------------------------------------------------ going back
 
