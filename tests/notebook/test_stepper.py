@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import json
-import shutil
 import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
 
 import nbformat
 import papermill
+import playwright
 import pytest
 from shells import Notebook
 from test_display import assert_safe
@@ -25,7 +26,7 @@ from unaiverse_lab.notebook.stepper import PARTS
 from unaiverse_lab.view import graph_of, sentence
 
 STATIC = Path(lab.__file__).parent / "notebook" / "static"
-NODE = shutil.which("node")
+NODE = Path(playwright.__file__).parent / "driver" / ("node.exe" if sys.platform == "win32" else "node")
 EVIL = "<b>Eve</b><img src=x onerror=alert(1)>\"'&"
 
 
@@ -129,7 +130,6 @@ def test_a_machine_is_drawn_with_the_edges_that_records_name(chat: lab.Session) 
     assert {state["name"] for state in drawing["states"]} == set(machine["states"])
 
 
-@pytest.mark.skipif(NODE is None, reason="there is no node to run the front end's part with")
 @pytest.mark.parametrize("world", ["chat", "cat_library", "animal_school"])
 def test_the_page_comes_to_the_same_as_the_kernel(world: str, tmp_path: Path) -> None:
     session = lab.load(world)
