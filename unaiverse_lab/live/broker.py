@@ -8,7 +8,6 @@ import json
 import os
 import secrets
 import shutil
-import signal
 import subprocess
 import sys
 import sysconfig
@@ -16,49 +15,55 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
+import weakref
 from pathlib import Path
 from types import TracebackType
+from typing import Any, BinaryIO
 
 from unaiverse_lab.core.errors import LabError
+
+if sys.platform != "win32":
+    import fcntl
 
 SERVER = "nats-server.exe" if sys.platform == "win32" else "nats-server"
 VARIABLE = "UNAIVERSE_LAB_NATS_SERVER"
 OFTEN = ("/usr/sbin", "/usr/local/sbin", "/usr/local/bin", "/opt/homebrew/bin")
 SCHEMES = ("nats://", "tls://")
+STORE_VERSION = "store_version.json"
 SHARE_OF_DISK = 0.8
 READY_WITHIN, GONE_WITHIN = 10.0, 5.0
 
-MEMBER_SAYS = ["uw1.*.out.*", "uw1.*.join.*", "uw1.*.q.*.*", "uw1.*.blob.*.*.*", "$JS.API.DIRECT.GET.>"]
-MEMBER_HEARS = ["uw1.*.in.*.*", "_INBOX.>"]
-"""What a private broker allows members: no markers, no facts, nothing in the host's name, no change of the log."""
+SERVICES = [
+    "uw1.*.out.*", "uw1.*.mst.*", "uw1.*.blob.*.*.*", "uw1.*.q.*.*", "uw1.*.join.*", "uw1.*.lossy.*",
+    "$JS.API.DIRECT.GET.*.uw1.*.blob.*.*.*",
+]  # fmt: skip
+"""What goes from the members' account of a private broker into the host's. Whoever answers, be it the broker itself,
+writes to a subject that the server made for this one answer, never to one that the member named."""
 
-CONFIGURATION = """\
-host: "127.0.0.1"
-port: {port}
-http: "127.0.0.1:{monitor}"
-ports_file_dir: {folder}
-pid_file: {pid_file}
-log_file: {log_file}
-max_payload: 1MB
-write_deadline: "5s"
-ping_interval: "1s"
-ping_max: 2
-max_connections: 1024
-authorization {{
-  users: [
-    {{ user: host, password: "{token}" }}
-    {{ user: member, password: "{guest}", permissions: {{
-      publish: {{ allow: {says} }}
-      subscribe: {{ allow: {hears} }}
-    }} }}
-  ]
-}}
-jetstream {{
-  store_dir: {store}
-  max_memory_store: 256MB
-  max_file_store: {room}
-{durability}}}
+FEEDS = ["uw1.*.in.*.*", "uw1.*.lossy.*"]
+"""What goes from the host's account to the members'."""
+
+MEMBER_SAYS = [subject for subject in SERVICES if ".mst." not in subject]
+MEMBER_HEARS = [*FEEDS, "_INBOX.>"]
+"""What members may: no markers, no facts, nothing in the host's name, no change of the log."""
+
+SYNCS = {"fast": None, "normal": "100ms", "power": "always"}
+
+GUARD = """\
+scratch=$1; shift
+exec 3<&0 </dev/null
+{
+    if ! read -r _ <&3; then
+        kill $$
+        for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do kill -0 $$ || break; sleep 0.2; done
+        kill -9 $$
+        test -z "$scratch" || rm -rf "$scratch"
+    fi
+} >/dev/null 2>&1 &
+exec "$@" 3<&-
 """
+"""Becomes the server, and leaves somebody behind who ends it when the process that started it is no more: the pipe in
+its hand is closed then, however that process ended. A line through the pipe says that the server has ended itself."""
 
 
 class BrokerError(LabError):
@@ -107,6 +112,21 @@ def find_server(server_bin: str | Path | None = None) -> Path:
     )
 
 
+_guarded: weakref.WeakSet[subprocess.Popen[bytes]] = weakref.WeakSet()
+
+
+def _let_go() -> None:
+    """In a forked child: the servers are its parent's, and end with that one."""
+    for process in _guarded:
+        assert process.stdin is not None
+        with contextlib.suppress(OSError):
+            process.stdin.close()
+
+
+if sys.platform != "win32":
+    os.register_at_fork(after_in_child=_let_go)
+
+
 class Broker:
     """A private nats-server with JetStream, on a free port of this machine only.
 
@@ -114,31 +134,38 @@ class Broker:
         folder: where it keeps its streams; default: a scratch folder that goes when it is stopped.
         server_bin: the program; default: see :func:`find_server`.
         durability: when what it stored is brought to the disk: ``"fast"`` (every two minutes), ``"normal"`` (every
-            100 ms) or ``"power"`` (at once). The death of the server alone loses nothing in any of them.
+            100 ms) or ``"power"`` (at once). The death of the server alone loses nothing in any of them. Default:
+            normal; with a server older than 2.10, which knows nothing else, fast.
 
-    ``url`` has the address and a secret without which the server lets nobody in; ``pid`` is the server's process.
-    Usable as a context manager. The server is stopped at the end of this process if nobody did it before.
+    ``url`` has the address and a secret without which the server lets nobody in; ``member_url`` one for members, who
+    are in an account of their own. ``pid`` is the server's process. Usable as a context manager. The server ends with
+    this process, even if that one is killed (on Windows: only if it ends in an orderly way).
 
     Raises:
         BrokerNotFound: there is no such program.
-        BrokerError: it does not start, or another one works in that folder.
+        BrokerError: it does not start, another one works in that folder, a newer server wrote what is in there, or it
+            has no such durability.
     """
 
     def __init__(
-        self, folder: str | Path | None = None, server_bin: str | Path | None = None, durability: str = "normal"
+        self, folder: str | Path | None = None, server_bin: str | Path | None = None, durability: str | None = None
     ) -> None:
-        syncs = {"fast": "", "normal": '  sync_interval: "100ms"\n', "power": "  sync_interval: always\n"}
-        if durability not in syncs:
+        if durability not in (None, *SYNCS):
             raise BrokerError(f"durability is 'fast', 'normal' or 'power', not {durability!r}")
         self.server = find_server(server_bin)
-        self._sync = syncs[durability] if version_of(self.server) >= (2, 10) else ""
+        self.version = version_of(self.server)
+        if self.version < (2, 10) and durability not in (None, "fast"):
+            raise BrokerError(
+                f"{self.server} is {dotted(self.version)} and knows only durability='fast'; {durability!r} needs 2.10"
+            )
+        self.durability = durability or ("normal" if self.version >= (2, 10) else "fast")
         self._scratch = folder is None
         self.folder = Path(tempfile.mkdtemp(prefix="unaiverse-lab-broker-") if folder is None else folder).resolve()
         self.folder.mkdir(parents=True, exist_ok=True)
         self._token, self._guest = secrets.token_hex(16), secrets.token_hex(16)
         self._process: subprocess.Popen[bytes] | None = None
+        self._owner = os.getpid()
         self.port, self._monitor = -1, -1
-        self._check_free()
         try:
             self.start()
         except BaseException:
@@ -158,16 +185,12 @@ class Broker:
     @property
     def pid(self) -> int | None:
         """Process id of the server; None while it does not run."""
-        process = self._process
-        return process.pid if process is not None and process.poll() is None else None
+        return None if self._process is None or self._has_ended(self._process) else self._process.pid
 
-    def _check_free(self) -> None:
-        try:
-            pid = int((self.folder / "pid").read_text())
-            os.kill(pid, 0)
-        except (OSError, ValueError):
-            return
-        raise BrokerError(f"another broker works in {self.folder}: process {pid}. Stop it, or name another folder")
+    @property
+    def room(self) -> str:
+        """How much it can still store."""
+        return f"{shutil.disk_usage(self.folder).free / 1e6:,.0f} MB are free on the disk of {self.folder}"
 
     def start(self) -> None:
         """Start the server, on the port it had before if it had one; returns when it is ready.
@@ -177,27 +200,89 @@ class Broker:
         """
         if self.pid is not None:
             return
-        quoted = {
-            name: json.dumps(str(self.folder / name)) for name in ("pid", "server.log", "store")
-        }  # the server takes JSON strings
-        text = CONFIGURATION.format(
-            port=self.port, monitor=self._monitor, folder=json.dumps(str(self.folder)), pid_file=quoted["pid"],
-            log_file=quoted["server.log"], store=quoted["store"], token=self._token,
-            guest=self._guest, says=json.dumps(MEMBER_SAYS), hears=json.dumps(MEMBER_HEARS), durability=self._sync,
-            room=int(SHARE_OF_DISK * shutil.disk_usage(self.folder).free),
-        )  # fmt: skip
-        path = self.folder / "server.conf"
-        path.unlink(missing_ok=True)
-        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-            file.write(text)
-        for left in self.folder.glob("*.ports"):
-            left.unlink()
-        self._process = subprocess.Popen(
-            [str(self.server), "-c", str(path)],
-            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
-        )  # fmt: skip
+        with self._lock() as lock:
+            self._check_store()
+            path = self.folder / "server.conf"
+            path.unlink(missing_ok=True)
+            with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+                json.dump(self._configuration(), file, ensure_ascii=False, indent=1)  # which the server reads as well
+            for left in (*self.folder.glob("*.ports"), self.folder / "server.log"):
+                left.unlink(missing_ok=True)
+            command, guard = [str(self.server), "-c", str(path)], sys.platform != "win32"
+            if guard:
+                command = ["/bin/sh", "-c", GUARD, "sh", str(self.folder) if self._scratch else "", *command]
+            self._process = subprocess.Popen(
+                command, stdin=subprocess.PIPE if guard else subprocess.DEVNULL, stdout=lock, stderr=lock,
+                start_new_session=True,
+            )  # fmt: skip
+        if guard:
+            _guarded.add(self._process)
         atexit.register(self.stop)
         self._wait_until_ready()
+        (self.folder / STORE_VERSION).write_text(json.dumps({"server": dotted(self.version)}))
+
+    def _lock(self) -> BinaryIO:
+        """What the server will write its first words to: as long as it has it open, no other server gets it."""
+        file = open(self.folder / "server.out", "ab")  # noqa: SIM115
+        try:
+            if sys.platform != "win32":
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.close()
+            pid = self.folder / "pid"
+            which = f"process {pid.read_text().strip()}" if pid.exists() else "it only begins"
+            raise BrokerError(
+                f"another broker works in {self.folder}: {which}. Name another folder, or stop it"
+            ) from None
+        file.truncate(0)
+        return file
+
+    def _check_store(self) -> None:
+        try:
+            wrote = str(json.loads((self.folder / STORE_VERSION).read_text())["server"])
+            newer = tuple(map(int, wrote.split("."))) > self.version
+        except (OSError, ValueError, LookupError, TypeError):
+            return
+        if newer:
+            raise BrokerError(
+                f"nats-server {wrote} wrote what is in {self.folder}, and {self.server} is {dotted(self.version)}: an "
+                "older server cannot read it. Take one as new as that, or another folder"
+            )
+
+    def _configuration(self) -> dict[str, Any]:
+        sync = SYNCS[self.durability]
+        may = {"publish": {"allow": MEMBER_SAYS}, "subscribe": {"allow": MEMBER_HEARS}}
+        return {
+            "host": "127.0.0.1",
+            "port": self.port,
+            "http": f"127.0.0.1:{self._monitor}",
+            "ports_file_dir": str(self.folder),
+            "pid_file": str(self.folder / "pid"),
+            "log_file": str(self.folder / "server.log"),
+            "max_payload": 1 << 20,
+            "write_deadline": "5s",
+            "ping_interval": "1s",
+            "ping_max": 2,
+            "max_connections": 1024,
+            "jetstream": {
+                "store_dir": str(self.folder / "store"),
+                "max_memory_store": 256 << 20,
+                "max_file_store": int(SHARE_OF_DISK * shutil.disk_usage(self.folder).free),
+                **({"sync_interval": sync} if sync else {}),
+            },
+            "accounts": {
+                "CORE": {
+                    "jetstream": "enabled",
+                    "users": [{"user": "host", "password": self._token}],
+                    "exports": [{"service": one} for one in SERVICES] + [{"stream": one} for one in FEEDS],
+                },
+                "MEM": {
+                    "users": [{"user": "member", "password": self._guest, "permissions": may}],
+                    "imports": [{"service": {"account": "CORE", "subject": one}} for one in SERVICES]
+                    + [{"stream": {"account": "CORE", "subject": one}} for one in FEEDS],
+                },
+            },
+        }
 
     def _wait_until_ready(self) -> None:
         assert self._process is not None
@@ -228,31 +313,43 @@ class Broker:
             return False
 
     def _end_of_log(self) -> str:
-        try:
-            lines = (self.folder / "server.log").read_text(errors="replace").splitlines()
-        except OSError:
-            lines = []
+        lines: list[str] = []
+        for name in ("server.out", "server.log"):
+            with contextlib.suppress(OSError):
+                lines += (self.folder / name).read_text(errors="replace").splitlines()
         return " | ".join(lines[-3:]) or "it wrote no log"
 
+    def _has_ended(self, process: subprocess.Popen[bytes]) -> bool:
+        if process.poll() is None:
+            return False
+        if process.stdin is not None:
+            with contextlib.suppress(OSError, ValueError):
+                process.stdin.write(b"\n")
+                process.stdin.close()
+        return True
+
     def kill(self) -> None:
-        """End the server at once, as a power cut would (kill -9); :meth:`start` starts it again."""
+        """End the server at once (kill -9); :meth:`start` starts it again."""
         if self._process is not None:
             self._process.kill()
             self._process.wait()
+            self._has_ended(self._process)
 
     def stop(self) -> None:
         """End the server, and forget its scratch folder; stopping twice does nothing."""
+        if os.getpid() != self._owner:
+            return
         process, self._process = self._process, None
-        if process is not None and process.poll() is None:
-            process.send_signal(signal.SIGTERM)
+        if process is not None:
+            process.terminate()
             try:
                 process.wait(GONE_WITHIN)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
-        atexit.unregister(self.stop)
-        with contextlib.suppress(OSError):
+            self._has_ended(process)
             (self.folder / "pid").unlink(missing_ok=True)
+        atexit.unregister(self.stop)
         if self._scratch:
             shutil.rmtree(self.folder, ignore_errors=True)
 
@@ -263,6 +360,11 @@ class Broker:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
+
+
+def dotted(version: tuple[int, ...]) -> str:
+    """``"2.15.1"``."""
+    return ".".join(map(str, version))
 
 
 def version_of(server: Path) -> tuple[int, ...]:

@@ -35,7 +35,8 @@ PURGE_EVERY = 256
 COMMIT_WITHIN = 1.0
 WRONG_LAST = 10071
 RING = 4096
-INBOX = "_INBOX."
+INBOX = ("_INBOX.", "_R_.")
+"""Where answers go: to who asked, or by way of a subject the server made for the answer to another account."""
 
 
 class NatsHostPort(NatsPort):
