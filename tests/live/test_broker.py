@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
+import signal
 import socket
+import subprocess
+import sys
 import sysconfig
+import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -25,6 +32,26 @@ def alive(pid: int) -> bool:
     except ProcessLookupError:
         return False
     return True
+
+
+def processes_of(folder: Path) -> list[str]:
+    """What runs for a broker: its server, and who watches that it ends."""
+    found = []
+    for line in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            text = line.read_bytes().replace(b"\0", b" ").decode()
+        except OSError:
+            continue
+        if f"{folder}/server.conf" in text:
+            found.append(text)
+    return found
+
+
+def until(true: Callable[[], Any], seconds: float = 8.0) -> bool:
+    deadline = time.monotonic() + seconds
+    while not true() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return bool(true())
 
 
 def test_every_place_that_was_looked_at_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -72,13 +99,16 @@ def test_addresses_are_taken_as_they_are() -> None:
 
 
 @pytest.mark.live
-def test_a_private_server_starts_and_leaves_nothing(broker: Broker) -> None:
+def test_a_private_server_starts_and_leaves_nothing(any_broker: Broker) -> None:
+    broker = any_broker
     assert broker.pid is not None
     with socket.create_connection(("127.0.0.1", broker.port), timeout=2) as line:
         assert line.recv(4) == b"INFO"
     assert oct((broker.folder / "server.conf").stat().st_mode & 0o777) == "0o600"
-    with pytest.raises(BrokerError, match=f"process {broker.pid}"):
-        Broker(broker.folder)
+    for _ in range(2):
+        with pytest.raises(BrokerError, match=f"another broker works in .*: process {broker.pid}"):
+            Broker(broker.folder, broker.server)
+    assert broker.durability == ("fast" if broker.version < (2, 10) else "normal")
     pid, port = broker.pid, broker.port
     broker.kill()
     assert not alive(pid)
@@ -89,6 +119,7 @@ def test_a_private_server_starts_and_leaves_nothing(broker: Broker) -> None:
     broker.stop()
     assert pid is not None
     assert not alive(pid)
+    assert until(lambda: not processes_of(broker.folder))
     broker.stop()
 
 
@@ -101,3 +132,81 @@ def test_a_scratch_folder_goes_with_its_server(broker: Broker) -> None:
     with mine:
         assert mine.folder.is_dir()
     assert not mine.folder.exists()
+
+
+@pytest.mark.live
+@pytest.mark.parametrize("durability", ["fast", "normal", "power"])
+def test_it_is_said_when_a_server_knows_no_such_durability(any_broker: Broker, tmp_path: Path, durability: str) -> None:
+    if any_broker.version < (2, 10) and durability != "fast":
+        with pytest.raises(BrokerError, match="knows only durability='fast'"):
+            Broker(tmp_path / "other", any_broker.server, durability)
+    else:
+        with Broker(tmp_path / "other", any_broker.server, durability) as other:
+            assert other.durability == durability
+
+
+@pytest.mark.live
+def test_what_a_newer_server_wrote_is_left_alone(any_broker: Broker) -> None:
+    note = any_broker.folder / "store_version.json"
+    assert json.loads(note.read_text()) == {"server": ".".join(map(str, any_broker.version))}
+    any_broker.stop()
+    note.write_text('{"server": "99.1.0"}')
+    with pytest.raises(BrokerError, match=r"nats-server 99\.1\.0 wrote .* an older server cannot read it"):
+        Broker(any_broker.folder, any_broker.server)
+    for older in ('{"server": "2.9.0"}', "not this"):
+        note.write_text(older)
+        Broker(any_broker.folder, any_broker.server).stop()
+
+
+@pytest.mark.live
+def test_the_reason_is_told_when_it_does_not_start(any_broker: Broker, monkeypatch: pytest.MonkeyPatch) -> None:
+    any_broker.stop()
+    monkeypatch.setattr(Broker, "_configuration", lambda self: {"no_such_field": 1})
+    with pytest.raises(BrokerError, match="no_such_field"):
+        Broker(any_broker.folder, any_broker.server)
+
+
+OWNER = """\
+import os, sys, time
+from unaiverse_lab.live.broker import Broker
+broker = Broker(sys.argv[1] or None, sys.argv[2])
+print(broker.pid, broker.port, broker.folder, flush=True)
+if sys.argv[3] == "fork" and os.fork() == 0:
+    broker.stop()
+    print(os.getpid(), broker.pid == broker._process.pid, flush=True)
+time.sleep(60)
+"""
+
+
+@pytest.mark.live
+@pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="needs /proc to see what is left")
+@pytest.mark.parametrize("case", ["folder", "scratch", "fork"])
+def test_the_server_ends_with_a_process_that_is_killed(any_broker: Broker, tmp_path: Path, case: str) -> None:
+    given = "" if case == "scratch" else str(tmp_path / "its own")
+    owner = subprocess.Popen(
+        [sys.executable, "-c", OWNER, given, str(any_broker.server), case], stdout=subprocess.PIPE, text=True,
+        env={**os.environ, "PYTHONPATH": str(Path(module.__file__).parents[2])},
+    )  # fmt: skip
+    child = 0
+    try:
+        assert owner.stdout is not None
+        pid, port, where = owner.stdout.readline().strip().split(" ", 2)
+        folder = Path(where)
+        if case == "fork":
+            child = int(owner.stdout.readline().split()[0])
+        assert len(processes_of(folder)) == 2
+        assert alive(int(pid))
+        owner.kill()
+        assert until(lambda: not processes_of(folder))
+        with pytest.raises(OSError):
+            socket.create_connection(("127.0.0.1", int(port)), timeout=1)
+        assert until(lambda: folder.exists() != (case == "scratch"))
+        if given:
+            Broker(folder, any_broker.server).stop()
+    finally:
+        owner.kill()
+        owner.wait()
+        if child:
+            os.kill(child, signal.SIGKILL)
+        assert owner.stdout is not None
+        owner.stdout.close()
