@@ -6,68 +6,154 @@ import asyncio
 import random
 import threading
 import time
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 import unaiverse_lab as lab
+from live.loads import COUNTING, NAMES, NUMBERS, Trouble, all_was_heard, in_time
 from live.threads import alike, equals_the_synchronizer, live_room
 from live.wires import Wire
-from unaiverse_lab.core.records import Joined
+from unaiverse_lab.core.records import Dropped, Fault, Joined
 from unaiverse_lab.live.broker import Broker
 
 
-def bystander(work: object) -> threading.Thread:
-    assert callable(work)
-    thread = threading.Thread(target=work, name="bystander")
-    thread.start()
-    return thread
+TICKS = 2 + NUMBERS // 20 + 1
+"""Of a run in lockstep in which everybody says and hears everything."""
+
+TROUBLE = [10, 28, 46, 64, 82]
+CLOCKS = pytest.mark.parametrize("clock", ["lockstep", "wall"])
+
+
+class Hall:
+    """The counting world on a broker: the host and one member here, four in threads; each has a wire of its own."""
+
+    def __init__(self, broker: Broker, clock: str) -> None:
+        self.broker, self.clock = broker, clock
+        self.wires = [Wire(broker.port) for _ in range(5)]
+
+    def __enter__(self) -> Hall:
+        wires, url = self.wires, self.broker.url
+        self.room = live_room(COUNTING, url, lambda one: wires[one].url(url), wires[4].url(url), 1, clock=self.clock)
+        self.session, self.live, self.threads = self.room.__enter__()
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        try:
+            self.room.__exit__(*error)
+        finally:
+            for wire in self.wires:
+                wire.close()
+
+    def links(self) -> list[dict[str, int]]:
+        return [self.live.port.link.counts, *(thread.port.link.counts for thread in self.threads)]
+
+    def run_through(self, deed: Callable[[], None]) -> None:
+        """Run with five troubles, until everything was heard."""
+        trouble = Trouble(self.session, TROUBLE, deed)
+        if self.clock == "lockstep":
+            self.session.step(TICKS)
+        else:
+            give_up = time.monotonic() + 25
+            while trouble.is_alive() or not all_was_heard(self.session.trace):
+                assert time.monotonic() < give_up
+                self.session.step(10)
+        assert trouble.over() == 5
+
+    def nothing_happened(self) -> None:
+        """Each number came to each of the others once, in order; nobody is late, and nobody has left."""
+        assert all_was_heard(self.session.trace)
+        assert list(self.session.nodes) == ["Hall", *NAMES]
+        assert self.live.status()["late"] == []
+        assert self.live.status()["refused"] == 0
+        assert [node.dropped for node in self.session.nodes.values()] == [0] * 6
+        assert self.session.trace.of_kind(Dropped, Fault) == []
+        if self.clock == "lockstep":
+            equals_the_synchronizer(self.session, COUNTING, TICKS)
+
+
+def restart(broker: Broker, after: float) -> None:
+    broker.kill()
+    time.sleep(after)
+    broker.start()
 
 
 @pytest.mark.live
-def test_a_broker_that_is_killed_and_started_again_changes_nothing(broker: Broker) -> None:
-    with live_room("chat", broker.url) as (session, live, threads):
-        session.step(50)
+@CLOCKS
+def test_a_broker_that_is_killed_and_started_again_changes_nothing(broker: Broker, clock: str) -> None:
+    with Hall(broker, clock) as hall:
 
-        def outages() -> None:
-            for _ in range(3):
-                time.sleep(0.4)
-                broker.kill()
-                time.sleep(0.3)
-                broker.start()
+        def deed() -> None:
+            before = [link["up"] for link in hall.links()]
+            restart(broker, 0.3)
+            assert in_time(lambda: [link["up"] for link in hall.links()] == [count + 1 for count in before])
 
-        killer = bystander(outages)
-        ticks = 50
-        while killer.is_alive():
-            session.step()
-            ticks += 1
-        session.step(50)
-        equals_the_synchronizer(session, "chat", ticks + 50)
-        assert live.status()["downs"] == 3
-        assert {thread.events("down") for thread in threads} == {thread.events("up") for thread in threads} == {3}
-        assert live.status()["late"] == []
+        hall.run_through(deed)
+        assert [(link["down"], link["up"]) for link in hall.links()] == [(5, 5)] * 5
+        assert [thread.events("down") for thread in hall.threads] == [5] * 4
+        hall.nothing_happened()
 
 
 @pytest.mark.live
-def test_links_that_are_reset_all_the_time_change_nothing(broker: Broker) -> None:
-    wires = [Wire(broker.port) for _ in range(5)]
-    try:
-        with live_room("chat", broker.url, lambda number: wires[number].url(broker.url), wires[4].url(broker.url)) as (
-            session,
-            live,
-            threads,
-        ):
-            chance = random.Random(1)
-            ticks = 0
-            for _ in range(15):
-                session.step(4)
-                chance.choice(wires).reset()
-                session.step(4)
-                ticks += 8
-            equals_the_synchronizer(session, "chat", ticks)
-            assert live.status()["downs"] + sum(thread.events("down") for thread in threads) >= 15
-    finally:
-        for wire in wires:
-            wire.close()
+@CLOCKS
+def test_links_that_are_reset_change_nothing(broker: Broker, clock: str) -> None:
+    with Hall(broker, clock) as hall:
+
+        def deed() -> None:
+            before = [link["up"] for link in hall.links()]
+            for wire in hall.wires:
+                time.sleep(0.01)
+                wire.reset()
+            assert in_time(lambda: [link["up"] for link in hall.links()] == [count + 1 for count in before])
+
+        hall.run_through(deed)
+        assert [(link["down"], link["up"]) for link in hall.links()] == [(5, 5)] * 5
+        hall.nothing_happened()
+
+
+@pytest.mark.live
+@CLOCKS
+def test_links_that_let_nothing_through_for_a_while_change_nothing(broker: Broker, clock: str) -> None:
+    with Hall(broker, clock) as hall:
+
+        def deed() -> None:
+            for wire in hall.wires:
+                wire.hold()
+                time.sleep(0.15)
+                wire.release()
+
+        hall.run_through(deed)
+        assert [(link["down"], link["up"]) for link in hall.links()] == [(0, 0)] * 5
+        hall.nothing_happened()
+
+
+@pytest.mark.live
+@CLOCKS
+def test_everything_at_once_changes_nothing(broker: Broker, clock: str) -> None:
+    chance = random.Random(clock)
+    with Hall(broker, clock) as hall:
+
+        def resets(wire: Wire) -> None:
+            for _ in range(5):
+                time.sleep(chance.uniform(0.0, 0.15))
+                wire.reset()
+                time.sleep(chance.uniform(0.0, 0.05))
+                wire.hold()
+                time.sleep(chance.uniform(0.0, 0.1))
+                wire.release()
+
+        def deed() -> None:
+            others = [threading.Thread(target=resets, args=(wire,)) for wire in hall.wires]
+            for one in others:
+                one.start()
+            restart(broker, 0.2)
+            for one in others:
+                one.join()
+
+        hall.run_through(deed)
+        assert in_time(lambda: all(link["down"] == link["up"] >= 5 for link in hall.links()))
+        hall.nothing_happened()
 
 
 @pytest.mark.live

@@ -50,21 +50,30 @@ class MemberThread(threading.Thread):
 
 @contextmanager
 def live_room(
-    world: str, url: str, urls: Callable[[int], str] | None = None, host_url: str | None = None, **options: str
+    world: str,
+    url: str,
+    urls: Callable[[int], str] | None = None,
+    host_url: str | None = None,
+    home: int = 0,
+    **options: str,
 ) -> Iterator[tuple[lab.Session, Live, list[MemberThread]]]:
-    """A gallery world that is live, its members in threads; each may have an address of its own for the broker."""
+    """A world that is live, its members in threads; each may have an address of its own for the broker.
+
+    The first ``home`` members stay in the session.
+    """
     node, nodes = apart(world)
     session = lab.Session(None, 3)
-    session.add(node)
+    for one in (node, *nodes[:home]):
+        session.add(one)
     installed = kit(world)
     installed.roles_for(session.world.roles.custom)  # imports of world folders are for one thread
     live = asyncio.run(session.promote(host_url or url, **options))
     threads: list[MemberThread] = []
     try:
-        for number, one in enumerate(nodes):
+        for number, one in enumerate(nodes[home:]):
             port = NatsPort([urls(number) if urls else url], live.invite.wid)
             threads.append(MemberThread(Member(port, [one], installed)))
-        live.wait_for(*(one.name for one in nodes))
+        live.wait_for(*(one.name for one in nodes[home:]))
         yield session, live, threads
     finally:
         session.close()

@@ -47,6 +47,7 @@ class Wire:
                 near.close()
                 return
             for one, other in ((near, far), (far, near)):
+                one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 self._pairs[one] = other
                 self._selector.register(one, selectors.EVENT_READ)
             return

@@ -174,8 +174,9 @@ class Link:
         _log.debug("nats: %s", error)
 
     async def _on_down(self) -> None:
+        was_up = self.up.is_set()
         self.up.clear()
-        if not self.closed:
+        if was_up and not self.closed:  # it may break again before it was said to be up
             self.counts["down"] += 1
             self.tell("down")
 

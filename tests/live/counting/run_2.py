@@ -1,0 +1,5 @@
+"""One who counts."""
+
+from unaiverse_lab import Agent, Node
+
+Node(Agent(proc=None), node_name="Ann").run(join_world="Hall")
