@@ -10,6 +10,8 @@ from typing import Any
 
 import msgspec
 
+from unaiverse_lab.core.limits import ENTRIES, MAX_MESSAGE, NotSendable, check_content
+
 
 class Body(msgspec.Struct, tag_field="type", omit_defaults=True):
     """Base of all message bodies."""
@@ -255,6 +257,20 @@ class Envelope(msgspec.Struct):
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder: msgspec.msgpack.Decoder[Any] = msgspec.msgpack.Decoder(AnyBody)
+_plain_decoder: msgspec.msgpack.Decoder[Any] = msgspec.msgpack.Decoder()
+
+_UNTYPED: dict[type[Body], tuple[str, ...]] = {
+    ProfileMessage: ("profile", "options"),
+    WorldApproval: ("streams", "cv"),
+    BadgeAwarded: ("badge",),
+    StatsRequest: ("filters",),
+    Contact: ("profile",),
+    AgentApproval: ("profile",),
+    ProfileUpdate: ("profile",),
+}
+"""Where anything may stand. What grows with a world or its age has no limit of its own but that of the message."""
+
+_STATS_DEPTH = 80
 
 
 def encode_body(body: Body) -> bytes:
@@ -262,17 +278,71 @@ def encode_body(body: Body) -> bytes:
 
     Raises:
         TypeError: it holds something that cannot cross the wire.
+        NotSendable: it is too large, too deep or not finite; the message names the limit.
     """
-    return _encoder.encode(body)
+    try:
+        data = _encoder.encode(body)
+    except OverflowError:
+        problem = "a whole number beyond 64 bits"
+    except UnicodeEncodeError:
+        problem = "text with half a character in it"
+    except RecursionError:
+        problem = "lists and mappings without end inside each other"
+    else:
+        check_body(body, len(data))
+        return data
+    raise NotSendable(f"{_kind(body)}: {problem}")
+
+
+def _kind(body: Body) -> str:
+    return str(body.__struct_config__.tag)
+
+
+def check_body(body: Body, length: int) -> None:
+    """Refuse what no message may have in it; samples are left to those who know values.
+
+    Args:
+        body: what is to be sent, or what came.
+        length: its bytes.
+
+    Raises:
+        NotSendable: it is beyond a limit, which the message names.
+    """
+    kind = type(body)
+    if length > MAX_MESSAGE:
+        raise NotSendable(f"{_kind(body)}: {length} bytes, and {MAX_MESSAGE} is the most a message may have")
+    if kind is InteractionMessage:
+        interaction = body.interaction  # type: ignore[attr-defined]
+        targets = interaction.get("target")
+        if type(targets) is list and len(targets) > ENTRIES:
+            check_content(targets, "target", length, entries=length)
+            interaction = {name: one for name, one in interaction.items() if name != "target"}
+        check_content(interaction, "interaction", length)
+    elif kind is StreamSample:
+        for name, samples in body.samples.items():  # type: ignore[attr-defined]
+            for sample in samples:
+                about = {key: one for key, one in sample.items() if key != "data"}
+                check_content(about, name, length)
+    elif kind is StatsUpdate:
+        check_content(body.entries, "entries", length, _STATS_DEPTH, length)  # type: ignore[attr-defined]
+    elif kind is StatsView:
+        check_content(body.view, "view", length, _STATS_DEPTH, length)  # type: ignore[attr-defined]
+    else:
+        for field in _UNTYPED.get(kind, ()):
+            check_content(getattr(body, field), field, length)
 
 
 def decode_body(data: bytes) -> Body:
     """The body of a message.
 
     Raises:
-        ValueError: it is not a well-formed message of a known kind; the text says why.
+        ValueError: it is not a well-formed message of a known kind, or beyond a limit; the text says why.
     """
     try:
-        return _decoder.decode(data)  # type: ignore[no-any-return]
+        body: Body = _decoder.decode(data)
+        check_body(body, len(data))
+        if len(_encoder.encode(body)) != len(data) and len(_encoder.encode(_plain_decoder.decode(data))) != len(data):
+            raise NotSendable("a name stands twice in one mapping, or something is not in its shortest form")
     except (msgspec.MsgspecError, RecursionError) as error:
         raise ValueError(str(error)) from None
+    return body

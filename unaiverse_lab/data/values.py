@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from unaiverse_lab.core.errors import StreamError, nearest
+from unaiverse_lab.core.limits import DEPTH, ENTRIES, NotSendable, check_size
 
 if TYPE_CHECKING:
     from unaiverse_lab.data.props import DataProps
@@ -38,6 +39,9 @@ DTYPES = {
 """The tensors a stream may carry, and the bytes of one number."""
 
 CLASS_IDS_DTYPE = "torch.int64"
+MOST_PIXELS = 40_000_000
+"""Of an image that goes to another process, or comes from there."""
+
 _PNG_MODES = ("1", "L", "LA", "P", "RGB", "RGBA", "I;16")
 
 
@@ -120,7 +124,8 @@ def check(props: DataProps, value: Any) -> Any:
     The components of a tensor are put at their places if the labels of the stream were merged with those of others.
 
     Raises:
-        StreamError: the value is of another type, or a tensor of another dtype or shape, or with ids beyond the labels.
+        StreamError: the value is of another type, or a tensor of another dtype or shape, or with ids beyond the labels,
+            or lists and dictionaries that are too long or too deep inside each other to be sent.
     """
     kind = props.data_type
     if value is None or (kind == "text" and isinstance(value, str)):
@@ -130,7 +135,7 @@ def check(props: DataProps, value: Any) -> Any:
     if (
         (kind == "img" and is_image(value))
         or (kind == "file" and isinstance(value, FileContainer))
-        or (kind == "all" and _can_travel(value))
+        or (kind == "all" and _can_travel(props.name, value))
     ):
         return value
     raise StreamError(f"stream {props.name!r} carries {_CARRIES[kind]}, not {describe(value)}")
@@ -166,13 +171,21 @@ def _columns(places: tuple[int, ...], device: Any) -> Any:
     return optional("torch").tensor(places, device=device)
 
 
-def _can_travel(value: Any) -> bool:
-    if isinstance(value, list | tuple):
-        return all(_can_travel(one) for one in value)
-    if isinstance(value, dict):
-        return all(isinstance(key, str) and _can_travel(one) for key, one in value.items())
+def _can_travel(name: str, value: Any, left: int = DEPTH) -> bool:
+    if isinstance(value, list | tuple | dict):
+        _check_size(f"stream {name!r}", value, left)
+        if isinstance(value, list | tuple):
+            return all(_can_travel(name, one, left - 1) for one in value)
+        return all(isinstance(key, str) and _can_travel(name, one, left - 1) for key, one in value.items())
     plain = value is None or isinstance(value, str | bytes | int | float | FileContainer)
     return plain or is_image(value) or (is_tensor(value) and str(value.dtype) in DTYPES)
+
+
+def _check_size(name: str, value: list[Any] | tuple[Any, ...] | dict[str, Any], left: int) -> None:
+    try:
+        check_size(len(value), left, ENTRIES, "dictionary" if isinstance(value, dict) else "list")
+    except NotSendable as error:
+        raise StreamError(f"{name}: {error.problem}") from None
 
 
 # ---------------------------------------------------------------- the processor's boundary
@@ -274,8 +287,12 @@ def encode_value(value: Any) -> Any:
     ``"img"`` (PNG; modes that PNG has not are converted to RGB), ``"file"`` or ``"dict"``. A tuple becomes a list.
 
     Raises:
-        StreamError: it is none of what streams carry.
+        StreamError: it is none of what streams carry, or too large or too deep.
     """
+    return _encode(value, DEPTH)
+
+
+def _encode(value: Any, left: int) -> Any:
     if value is None or isinstance(value, str | bytes | int | float):
         return value
     if is_tensor(value) and str(value.dtype) in DTYPES:
@@ -283,15 +300,18 @@ def encode_value(value: Any) -> Any:
         raw = value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes()
         return {"type": "tensor", "dtype": str(value.dtype), "shape": list(value.shape), "data": raw}
     if is_image(value):
+        _check_pixels(value)
         png = io.BytesIO()
         (value if value.mode in _PNG_MODES else value.convert("RGB")).save(png, "PNG", compress_level=1)
         return {"type": "img", "data": png.getvalue()}
     if isinstance(value, FileContainer):
         return {"type": "file", "data": value.content, "filename": value.filename, "mime_type": value.mime_type}
     if isinstance(value, list | tuple):
-        return [encode_value(one) for one in value]
+        _check_size("a value", value, left)
+        return [_encode(one, left - 1) for one in value]
     if isinstance(value, dict) and all(isinstance(key, str) for key in value):
-        return {"type": "dict", "data": {key: encode_value(one) for key, one in value.items()}}
+        _check_size("a value", value, left)
+        return {"type": "dict", "data": {key: _encode(one, left - 1) for key, one in value.items()}}
     raise StreamError(f"streams carry {_CARRIES['all']}, not {describe(value)}")
 
 
@@ -302,30 +322,46 @@ def decode_value(data: Any) -> Any:
         StreamError: it was not written by it, or is damaged.
     """
     try:
-        return _decode(data)
+        return _decode(data, DEPTH)
     except StreamError:
         raise
     except Exception as error:
         raise StreamError(f"a value cannot be decoded: {type(error).__name__}: {error}") from error
 
 
-def _decode(data: Any) -> Any:
-    if isinstance(data, list):
-        return [_decode(one) for one in data]
-    if not isinstance(data, dict):
+def _decode(data: Any, left: int) -> Any:
+    if data is None or isinstance(data, str | bytes | int | float):
         return data
+    if isinstance(data, list):
+        _check_size("a value", data, left)
+        return [_decode(one, left - 1) for one in data]
+    if not isinstance(data, dict):
+        raise TypeError(f"a {type(data).__name__} is no value of streams")
     match data["type"]:
         case "tensor":
             return _decode_tensor(data["dtype"], list(data["shape"]), data["data"])
         case "img":
-            with optional("PIL.Image").open(io.BytesIO(data["data"]), formats=["PNG"]) as image:
-                return image.copy()
+            return _decode_image(data["data"])
         case "file":
+            if not isinstance(data["data"], str | bytes) or not isinstance(data["mime_type"], str):
+                raise TypeError("a file consists of text or bytes, and its type is a text")
             return FileContainer(data["data"], data["filename"], data["mime_type"])
         case "dict":
-            return {key: _decode(one) for key, one in data["data"].items()}
+            _check_size("a value", data["data"], left)
+            return {key: _decode(one, left - 1) for key, one in data["data"].items()}
         case other:
             raise ValueError(f"unknown type {other!r}")
+
+
+def _decode_image(data: bytes) -> Any:
+    with optional("PIL.Image").open(io.BytesIO(data), formats=["PNG"]) as image:
+        _check_pixels(image)
+        return image.copy()
+
+
+def _check_pixels(image: Any) -> None:
+    if image.width * image.height > MOST_PIXELS:
+        raise StreamError(f"an image of {image.width} x {image.height} pixels, and {MOST_PIXELS} are the most")
 
 
 def _decode_tensor(dtype: str, shape: list[int], raw: bytes) -> Any:

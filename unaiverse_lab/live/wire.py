@@ -7,12 +7,15 @@ A frame is MessagePack; its body is decoded only by whom it is for. What members
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from enum import IntEnum
+from itertools import chain, repeat
 from typing import Any, TypeVar
 
 import msgspec
 
 from unaiverse_lab.core.errors import LabError
+from unaiverse_lab.core.limits import MAX_MESSAGE, NotSendable, check_content
 from unaiverse_lab.core.records import AnyRecord, Record
 
 VERSION = 1
@@ -22,7 +25,13 @@ INLINE = 64 * 1024
 FRAME = 68 * 1024
 """Bytes of the body of a frame; what is longer is spread over several."""
 
-MAX_BLOB = 64 * 1024 * 1024
+LONGEST_JOIN = FRAME - 2048
+"""Bytes of the body of a request to be let in: the fact that somebody was repeats it, and says more."""
+
+MAX_BLOB = MAX_MESSAGE
+TOLD = 512
+"""Characters of a reason in words; longer ones are cut."""
+
 END_OF_TICK = 1
 FLAGS = END_OF_TICK
 
@@ -138,10 +147,14 @@ class View(msgspec.Struct, array_like=True):
 
 
 class Delivery(msgspec.Struct, array_like=True):
-    """What the nodes of one member receive at the beginning of a tick; ``view`` only when it is new."""
+    """What the nodes of one member receive at the beginning of a tick; ``view`` and ``sights`` only when they are new.
+
+    ``sights`` holds what the world shows to single nodes: from the world, to the node.
+    """
 
     parcels: list[Parcel]
     view: bytes | BlobRef | None = None
+    sights: list[Parcel] = []
 
 
 class Candidate(msgspec.Struct, array_like=True):
@@ -179,6 +192,9 @@ class Refusal(msgspec.Struct, array_like=True):
     reason: str
     detail: str
 
+    def __post_init__(self) -> None:
+        self.detail = self.detail[:TOLD]
+
 
 class Leave(msgspec.Struct, array_like=True):
     """A member leaves, and what its nodes say last."""
@@ -195,6 +211,9 @@ class Fact(msgspec.Struct, array_like=True):
     tick: int
     detail: str = ""
     join: Join | None = None
+
+    def __post_init__(self) -> None:
+        self.detail = self.detail[:TOLD]
 
 
 class Marker(msgspec.Struct, array_like=True):
@@ -221,8 +240,31 @@ _bodies: dict[type, msgspec.msgpack.Decoder[Any]] = {}
 
 
 def frame_of(kind: Kind, body: Any, tick: int = 0, time_ns: int = 0, flags: int = 0) -> Frame:
-    """A frame that has no number yet."""
-    return Frame(VERSION, int(kind), flags, 0, 0, tick, time_ns, b"", msgspec.Raw(_pack.encode(body)))
+    """A frame that has no number yet.
+
+    Raises:
+        NotSendable: a profile in it, or the options of a request, are beyond a limit that the message names.
+    """
+    data = _pack.encode(body)
+    if type(body) is Join:
+        _check_join(body, len(data))
+    return Frame(VERSION, int(kind), flags, 0, 0, tick, time_ns, b"", msgspec.Raw(data))
+
+
+def _check_join(join: Join, length: int) -> None:
+    """Refuse what nobody may ask with.
+
+    Raises:
+        NotSendable: it is beyond a limit.
+    """
+    if length > LONGEST_JOIN:
+        raise NotSendable(
+            f"the profiles of {len(join.nodes)} nodes have {length} bytes, and {LONGEST_JOIN} is the most a request to "
+            "join may have: let fewer nodes join at a time, or shorten their profiles"
+        )
+    for candidate in join.nodes:
+        check_content(candidate.profile, "profile", length)
+        check_content(candidate.options, "options", length)
 
 
 def encode_frame(frame: Frame) -> bytes:
@@ -265,14 +307,39 @@ def body_in(frame: Frame, cls: type[T]) -> T:
     if decoder is None:
         decoder = _bodies[cls] = msgspec.msgpack.Decoder(cls)
     try:
-        return decoder.decode(frame.body)  # type: ignore[no-any-return]
-    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
+        body: T = decoder.decode(frame.body)
+        if cls is Join:
+            _check_join(body, len(frame.body))  # type: ignore[arg-type]
+            if len(_pack.encode(body)) != len(frame.body):
+                raise NotSendable("a name stands twice in one mapping, or something is not in its shortest form")
+    except (msgspec.MsgspecError, NotSendable, RecursionError, UnicodeDecodeError) as error:
         raise WireError("malformed", f"{cls.__name__}: {error}") from None
+    return body
 
 
 def pack_record(record: Record) -> bytes:
-    """A record of the trace as bytes."""
-    return _record_pack.encode(record)
+    """A record of the trace as bytes; what cannot cross a wire in it is described."""
+    try:
+        return _record_pack.encode(record)
+    except (OverflowError, RecursionError, UnicodeEncodeError):
+        return _record_pack.encode(
+            msgspec.structs.replace(
+                record, **{name: _shown(getattr(record, name)) for name in record.__struct_fields__}
+            )
+        )
+
+
+def _shown(value: Any) -> Any:
+    """A field of a record, or a mapping or list of what its values look like."""
+    try:
+        _record_pack.encode(value)
+    except (OverflowError, RecursionError, UnicodeEncodeError):
+        if isinstance(value, dict):
+            return {f"{key!a:.60}": f"{one!a:.200}" for key, one in value.items()}
+        if isinstance(value, list):
+            return [f"{one!a:.200}" for one in value]
+        return f"{value!a:.200}"
+    return value
 
 
 def unpack_record(data: bytes) -> Record:
@@ -301,16 +368,18 @@ def unpack(data: bytes, cls: type[T]) -> T:
     return body_in(Frame(VERSION, 0, 0, 0, 0, 0, 0, b"", msgspec.Raw(data)), cls)
 
 
-def split_delivery(parcels: list[Parcel], view: bytes | BlobRef | None = None) -> list[Delivery]:
+def split_delivery(
+    parcels: list[Parcel], view: bytes | BlobRef | None = None, sights: Iterable[Parcel] = ()
+) -> list[Delivery]:
     """A delivery in parts that fit into frames."""
     parts = [Delivery([], view)]
     room = FRAME - 64 - (len(view) if isinstance(view, bytes) else 256)
-    for parcel in parcels:
+    for parcel, is_sight in chain(zip(sights, repeat(True)), zip(parcels, repeat(False))):
         size = _size(parcel)
         if size > room:
             parts.append(Delivery([]))
             room = FRAME - 64
-        parts[-1].parcels.append(parcel)
+        (parts[-1].sights if is_sight else parts[-1].parcels).append(parcel)
         room -= size
     return parts
 

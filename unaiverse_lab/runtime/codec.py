@@ -14,6 +14,7 @@ def encode(body: Body) -> bytes:
 
     Raises:
         TypeError: it holds something that cannot cross the wire.
+        NotSendable: it is too large, too deep or not finite; the message names the limit.
         StreamError: a sample is none of what streams carry.
     """
     return encode_body(_with_values(body, encode_value))
@@ -23,7 +24,7 @@ def decode(data: bytes) -> Body:
     """The message in these bytes.
 
     Raises:
-        ValueError: it is not a well-formed message of a known kind, or a sample in it is damaged.
+        ValueError: it is not a well-formed message of a known kind, beyond a limit, or a sample in it is damaged.
     """
     return _with_values(decode_body(data), decode_value)
 
