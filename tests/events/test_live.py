@@ -1,45 +1,128 @@
-"""A world of events that is live, over a hub in this process: its members here, and elsewhere."""
+"""A world of events that is live, over a hub in this process, runs as the synchronizer runs it."""
 
 from __future__ import annotations
 
+from itertools import zip_longest
+
+import pytest
 from live.rooms import HubWorld
 from worlds.folders import failed_checks
 
-from unaiverse_lab import Session
-from unaiverse_lab.core.records import Dropped, Fault
+import unaiverse_lab as lab
+from unaiverse_lab.events import Agent, BaseWorld, Choice, Event, Object, ScriptedPlanner, User, action
+from unaiverse_lab.events.planner import AgentState, as_planner
 from unaiverse_lab.live.host import Host
-from unaiverse_lab.live.memory import MemoryHostPort, MemoryHub
-from unaiverse_lab.runtime.launch import gather
+from unaiverse_lab.live.member import Member
+from unaiverse_lab.live.memory import MemoryHostPort, MemoryHub, MemoryPort
+from unaiverse_lab.runtime.node import Node
 
-STORY = [
-    "user_speaks_with_agent_event",
-    "agent_wants_to_add_two_numbers_event",
-    "send_added_numbers_to_agent_event",
-    "agent_speaks_with_user_event",
-    "agent_goes_to_sleep",
-]
+TICKS = {"hello_world": 20, "roundtable": 60, "locations": 30, "collaboration": 30}
 
 
-def kinds(session: Session) -> list[str]:
-    asking = ("agent_wants_updated_state", "world_sends_available")
-    return [
-        event.event_type
-        for event in session.world.events
-        if not event.meta.get("local") and not event.event_type.startswith(asking)
-    ]
+def alike(live: lab.Session, alone: lab.Session) -> None:
+    for mine, theirs in zip_longest(live.trace, alone.trace):
+        assert mine == theirs
+    assert live.digest() == alone.digest()
 
 
-def test_a_live_world_routes_what_its_log_gives_back() -> None:
-    session = Session(None, 0)
-    for node in gather("hello_world"):
-        session.add(node)
-    Host(session, MemoryHostPort(MemoryHub(), "HOST"), "lockstep")
-    session.step(20)
-    assert kinds(session) == STORY and failed_checks(session, "hello_world") == []
+@pytest.mark.parametrize("together", [False, True], ids=["apart", "together"])
+@pytest.mark.parametrize("world", TICKS)
+def test_members_elsewhere_change_nothing(world: str, together: bool) -> None:
+    room = HubWorld(world, 3, together=together)
+    room.session.step(TICKS[world])
+    alone = lab.load(world, 3, strict=True)
+    alone.step(TICKS[world])
+    alike(room.session, alone)
+    assert failed_checks(room.session, world) == failed_checks(alone, world) == []
+    assert [node.dropped for node in room.session.nodes.values()] == [0] * len(room.session.nodes)
+    alone.goto(6)
+    alone.step(TICKS[world] - alone.tick - 1)
+    alike(room.session, alone)
 
 
-def test_members_elsewhere_send_react_and_plan() -> None:
-    room = HubWorld("hello_world")
-    room.session.step(25)
-    assert kinds(room.session) == STORY
-    assert room.session.trace.of_kind(Fault, Dropped) == []
+@pytest.mark.parametrize("world", TICKS)
+def test_a_world_of_events_goes_live_and_comes_back(world: str) -> None:
+    session, alone = lab.load(world, 3, strict=True), lab.load(world, 3, strict=True)
+    alone.step(TICKS[world])
+    session.step(5)
+    host = Host(session, MemoryHostPort(MemoryHub(), "HOST"))
+    session.step(5)
+    host.release()
+    session.step(TICKS[world] - 10)
+    alike(session, alone)
+
+
+class Moves(Event):
+    event_type = "moves"
+    to: str
+
+
+class Look(Event):
+    event_type = "look"
+    times: int = 2
+
+
+class Shone(Event):
+    event_type = "shone"
+
+
+class Town(BaseWorld):
+    @action(on=Moves)
+    def move(self, event: Moves) -> None:
+        self.entities[event.sender_id or ""].properties["place"] = event.to
+
+    def get_available_action_schemas(self, viewer_id: str) -> dict[str, str]:
+        mine = {f"{self.id}:{one.name}": one.value for one in self.card().actions}
+        return {**super().get_available_action_schemas(viewer_id), **mine}
+
+
+class Lamp(Object):
+    @action(on=Look)
+    def shine(self, event: Look) -> None:
+        self.send_event(Shone())
+
+
+class Watcher(Agent):
+    def planned(self, state: AgentState) -> None:
+        place = state.available_entities["walker"].get("place")
+        self.notes["seen"] = [*self.notes.get("seen", []), (state.tick, place)]
+
+
+def members() -> list[Node]:
+    """Walker goes to three places, and lights the lamp in between; Watcher then looks where Walker is.
+
+    It does so in the very tick in which Walker arrives at the next place: the world's turn comes before its own.
+    """
+    steps = [
+        Choice("world:move", {"to": "mill"}), Choice("lamp:shine", {"times": "3"}),
+        Choice("world:move", {"to": "inn"}), Choice("lamp:shine"), Choice("world:move", {"to": "yard"}),
+    ]  # fmt: skip
+    watcher = Watcher("Watcher", "watcher", wakeups=["shone"])
+    watcher.planner = as_planner(watcher.planned)
+    entities = (watcher, Agent("Walker", "walker", planner=ScriptedPlanner(steps)), Lamp("Lamp", "lamp"), User("you"))
+    return [Node(entity, entity.id) for entity in entities]
+
+
+def test_everybody_sees_how_things_were_when_the_tick_began_wherever_they_are() -> None:
+    alone = lab.Session(Town(), seed=3, name="world", strict=True)
+    here = members()
+    for node in here:
+        alone.add(node)
+    alone.step(15)
+
+    hub = MemoryHub()
+    live = lab.Session(Town(), seed=3, name="world")
+    host = Host(live, MemoryHostPort(hub, "HOST"))
+    hub.meanwhile.append(host.attend)
+    there = members()
+    for node in there:
+        member = Member(MemoryPort(hub, f"M{node.name}"), [node])
+        member.join()
+        hub.meanwhile += [member.pump, member.port.pump]  # type: ignore[attr-defined]
+    live.step(15)
+
+    alike(live, alone)
+    looked = [node.agent.notes.get("seen") for node in (here[0], there[0])]  # type: ignore[union-attr]
+    assert looked == 2 * [[(1, None), (4, "mill"), (6, "inn")]]
+    asked = [event for event in alone.world.events.wires if event["event_type"] == "look"]
+    assert [event["times"] for event in asked] == [3, 2]

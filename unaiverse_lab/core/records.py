@@ -108,12 +108,16 @@ class Joined(Record, tag="join"):
 
 
 class BehaviorSet(Record, tag="behavior"):
-    """A world offers the machine of a role; ``machine`` is its JSON text (the peer's format)."""
+    """A world offers the machine of a role; ``machine`` is its JSON text (the peer's format).
+
+    ``own``: the world has none for it, the node brings its own.
+    """
 
     kind: ClassVar[str] = "behavior"
 
     role: str
     machine: str
+    own: bool = False
 
 
 class RoleSet(Record, tag="role"):

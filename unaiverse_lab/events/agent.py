@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import copy
 import inspect
-import json
 from collections.abc import Iterable
 from typing import Any
 
 from unaiverse_lab.behavior import HybridStateMachine
 from unaiverse_lab.behavior.actions import action as state_action
-from unaiverse_lab.behavior.model import copied
 from unaiverse_lab.core.errors import did_you_mean
 from unaiverse_lab.core.faults import fault
 from unaiverse_lab.core.records import Sent
 from unaiverse_lab.events.actions import Action, action
 from unaiverse_lab.events.entity import Entity
-from unaiverse_lab.events.event import ANY, Event, InvalidEvent, any_event, parsed, type_of
+from unaiverse_lab.events.event import ANY, Event, InvalidEvent, any_event, class_of_schema, parsed, type_of
 from unaiverse_lab.events.memory import Memory
 from unaiverse_lab.events.planner import (
     AgentState,
@@ -28,8 +26,9 @@ from unaiverse_lab.events.planner import (
     filled,
     matches,
 )
-from unaiverse_lab.events.reacting import AGENT, ActionFailed, Mailbox
+from unaiverse_lab.events.reacting import AGENT, ASLEEP, AWAKE, ActionFailed, Mailbox
 from unaiverse_lab.events.serving import fire, request_of
+from unaiverse_lab.events.sights import Sight
 from unaiverse_lab.events.standard import (
     STATE_TRAFFIC,
     AgentGivesObjectToAgentEvent,
@@ -42,12 +41,10 @@ from unaiverse_lab.events.standard import (
     AgentWantsToGiveObjectEvent,
     AgentWantsToMoveEvent,
     AgentWantsToSleepEvent,
-    AgentWantsUpdatedStateEvent,
     WorldSendsAvailableActionSchemasEvent,
     WorldSendsAvailableEntitiesEvent,
 )
 
-AWAKE, ASLEEP = "awake", "asleep"
 ENTITIES = WorldSendsAvailableEntitiesEvent.event_type
 SCHEMAS = WorldSendsAvailableActionSchemasEvent.event_type
 
@@ -142,6 +139,7 @@ class Agent(Entity):
     """
 
     entity_type = AGENT
+    looks = True
     keeps_mail = True
 
     def __init__(
@@ -172,7 +170,6 @@ class Agent(Entity):
             self.notes: dict[str, Any] = {}
             self.tired = False
             self.errors = 0
-            self.told: dict[str, Any] = {}
             for kind in (*wakeups, *self.planner.wakeup_types()):
                 self.add_wakeup_event(kind)
         stock = (AgentGoesToSleep, AgentSpeaksWithUser, AgentSpeaksWithAgent)
@@ -232,22 +229,12 @@ class Agent(Entity):
         self.tired = False
         return True
 
-    def accept_new_role(self, role: int) -> None:
-        """Take its place in the world; a world elsewhere is asked what there is."""
-        super().accept_new_role(role)
-        self._ask()
-
-    def _ask(self) -> None:
-        """Ask a world that is not in this process which entities and actions are available."""
-        if self.host_world is None and self.in_world():
-            self.told = {}
-            self.send_event(AgentWantsUpdatedStateEvent(target_id=self.host_world_id))
-            self.waiting = [*self.waiting, Wait(SCHEMAS, {})]
+    def may_think(self, told: str | None = None) -> bool:
+        """Whether it may think in its next turn, when it is told of some type of events."""
+        return not self.is_asleep or (told is not None and (bool(self.waiting) or told in self.wakeups))
 
     async def _listen(self, wire: dict[str, Any], link: Any) -> None:
         kind = wire["event_type"]
-        if kind in (ENTITIES, SCHEMAS) and wire["sender_id"] == self.host_world_id:
-            self.told[kind] = wire
         if kind not in self.ignored:
             self.memory.add_event(wire)
         for name in self.listeners:
@@ -289,8 +276,6 @@ class Agent(Entity):
 
     async def _decide(self) -> str:
         """Do one thing; why to sleep now, empty if not."""
-        if self.host_world is None and SCHEMAS not in self.told:
-            return "waits for what the world tells"
         state = self.state()
         if self.chain:
             return await self._go_on(state)
@@ -333,33 +318,23 @@ class Agent(Entity):
 
     def state(self) -> AgentState:
         """What its planner is to know: a copy."""
-        world, me = self.host_world, self.id
-        if world is not None:
-            schemas = dict(world.get_available_action_schemas(me))
-            seen = {one.id: one.public() for one in world.get_available_entities(me).values()}
-            about, inventory = getattr(world, "description", ""), world.inventory(me)
-        else:
-            told = self.told.get(SCHEMAS, {})
-            schemas = dict(told.get("available_action_schemas", {}))
-            seen = copied(self.told.get(ENTITIES, {}).get("available_entities", {}))
-            about = told.get("world_description", "")
-            inventory = [one for one, card in seen.items() if card.get("held_by") == me]
+        sight, me = self.sight or Sight(self.entity_class), self.id
         news = self.memory.news()
         return AgentState(
             id=me,
             name=self.name,
             description=self.description,
-            host_world_prompt=about,
+            host_world_prompt=sight.about,
             goals=list(self.goals),
             plan=list(self.plan),
-            available_action_schemas=schemas,
-            available_entities=seen,
+            available_action_schemas=dict(sight.schemas),
+            available_entities={key: dict(card) for key, card in sight.entities.items()},
             action_schema_chains=[[step.action for step in chain] for chain in self.chains],
             current_action_chain=[step.action for step in self.chain],
             other_thoughts_filled_parameters=copy.deepcopy(self.thoughts),
             last_retrieved_memory=self.memory.get_event_stream_memories(" ".join(self.plan)),
             tick=self.clock.tick,
-            inventory=inventory,
+            inventory=list(sight.inventory),
             last_event=news[-1][1] if news else None,
             memory=self.memory.everything(),
             news=news,
@@ -421,14 +396,8 @@ class Agent(Entity):
                 self.thoughts[parameter] = value
                 params.setdefault(parameter, value)
         else:
-            known = self.event_classes.get(kind)
             target = target if target is not None else owner
-            if known is not None:
-                trigger = known
-            else:
-                schema = json.loads(state.available_action_schemas[key].split("|", 2)[2])
-                _check(schema, params, kind)
-                trigger = any_event(kind, schema["properties"]["description"]["default"])
+            trigger = class_of_schema(state.available_action_schemas[key].split("|", 2)[2])
         unknown = [one for one in params if one not in trigger.model_fields]
         if unknown and trigger.model_config.get("extra") != "allow":
             hint = did_you_mean(unknown[0], trigger.model_fields)
@@ -475,15 +444,6 @@ class Agent(Entity):
         )
         self._handling = wire["meta"]
         await self._react(name, -1, event, wire, link)
-
-
-def _check(schema: dict[str, Any], params: dict[str, Any], kind: str) -> None:
-    fields, given = schema.get("properties", {}), set(params)
-    missing = [one for one in schema.get("required", ()) if one not in given and one != "sender_id"]
-    unknown = [one for one in params if one not in fields]
-    if missing or unknown:
-        words = [f"needs {one!r}" for one in missing] + [f"has no field {one!r}" for one in unknown]
-        raise PlannerError(f"{kind} {', '.join(words)}.{did_you_mean((missing + unknown)[0], fields)}")
 
 
 class BasicAssistant(Agent):

@@ -11,10 +11,21 @@ from unaiverse_lab.agents import Agent as StateMachineAgent
 from unaiverse_lab.behavior import HybridStateMachine
 from unaiverse_lab.core.envelope import Body, ProfileUpdate
 from unaiverse_lab.core.errors import LabError, WorldError
-from unaiverse_lab.core.records import RoleSet
+from unaiverse_lab.core.records import BehaviorSet, RoleSet
 from unaiverse_lab.events.event import Event, parsed
-from unaiverse_lab.events.reacting import AGENT, OBJECT, USER, Mailbox, Reacting, event_in, message_of
+from unaiverse_lab.events.reacting import (
+    AGENT,
+    OBJECT,
+    USER,
+    EntityCard,
+    Mailbox,
+    Reacting,
+    event_in,
+    mark_of,
+    message_of,
+)
 from unaiverse_lab.events.serving import EventSurroundings
+from unaiverse_lab.events.sights import Sight
 
 LIMIT = 1000
 
@@ -77,6 +88,14 @@ class Entity(StateMachineAgent, Reacting):  # in this order, an agent of any cla
         return world if isinstance(world, Reacting) else None
 
     @property
+    def sight(self) -> Sight | None:
+        """What the world shows it: how things were when the tick began; None: nothing yet."""
+        home = getattr(self.link, "synchronizer", None)
+        host = None if home is None else home.world_node
+        told = None if host is None or host.world is None else host.world.sight_of(self.link.peer_id)  # type: ignore[union-attr]
+        return told if told is None or isinstance(told, Sight) else msgspec.convert(told, Sight)
+
+    @property
     def host_world_id(self) -> str | None:
         """The id of the world it is in."""
         return None if self.link is None else self.link.world_id
@@ -112,15 +131,16 @@ class Entity(StateMachineAgent, Reacting):  # in this order, an agent of any cla
     def accept_new_role(self, role: int) -> None:
         """Install the behavior of the role, or its own if the world has none for it."""
         link = self._need_link()
-        world = self.host_world
         if link.behavior_template(link.role_table.custom_name(role)) is not None:
             super().accept_new_role(role)
         else:
             previous = self.behav.role
-            self.behav = HybridStateMachine(self)
-            self.build_behavior(self.behav)
-            self.behav.wildcards.update(self.behav_wildcards)
-            shown = self.entity_class if world is None else world.shown_role(self)
+            self.behav = self._own_machine()
+            sight = self.sight
+            shown = self.entity_class if sight is None else sight.shown_as
+            if sight is not None and sight.draws:
+                text = str(self.behav)
+                link.record(BehaviorSet(self.clock.tick, self.clock.now, link.name, shown, text, own=True))
             self.behav.set_role(shown)
             if self.policy_filter is not None:
                 self.set_policy_filter(self.policy_filter)
@@ -130,6 +150,17 @@ class Entity(StateMachineAgent, Reacting):  # in this order, an agent of any cla
         known = link.profile.get_dynamic_profile().get("entity")
         if known is None or known != self._told:
             self._tell_profile()
+
+    def _own_machine(self) -> HybridStateMachine:
+        behav = HybridStateMachine(self)
+        self.build_behavior(behav)
+        behav.wildcards.update(self.behav_wildcards)
+        behav.set_role(self.entity_class)
+        return behav
+
+    def card(self) -> EntityCard:
+        """What the world may know of it."""
+        return msgspec.structs.replace(super().card(), machine=mark_of(str(self._own_machine())))
 
     def _tell_profile(self) -> None:
         link = self._need_link()

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 from datetime import datetime
-from typing import Any, ClassVar
+from functools import lru_cache, reduce
+from operator import or_
+from types import NoneType
+from typing import Any, ClassVar, Literal
 
 import msgspec
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from unaiverse_lab.behavior.model import copied
 from unaiverse_lab.core.errors import LabError
@@ -129,6 +132,57 @@ class AnyEvent(Event):
 def any_event(event_type: str, description: str = "") -> type[Event]:
     """A class for events of a type of which nothing else is known."""
     return type("AnyEvent", (AnyEvent,), {"event_type": event_type, "description": description, "__doc__": description})
+
+
+@lru_cache(maxsize=256)
+def class_of_schema(text: str) -> type[Event]:
+    """A class for the events that a JSON Schema describes (:meth:`Event.schema`, as JSON text).
+
+    It checks and converts what the schema says: types, defaults, choices, bounds; what is nested is taken as it comes.
+    """
+    schema = json.loads(text)
+    fields = schema.get("properties", {})
+    required = schema.get("required", ())
+    kind, description = (str(fields.get(name, {}).get("default", "")) for name in ("event_type", "description"))
+    own: dict[str, Any] = {
+        name: (_type_in(one), _field_of(one, name in required))
+        for name, one in fields.items()
+        if name not in (*Event.model_fields, "event_type", "description")
+    }
+    base = AnyEvent if schema.get("additionalProperties") is True else Event
+    told = {"event_type": kind, "description": description, "__doc__": description}
+    return create_model(str(schema.get("title", "AnyEvent")), __base__=type("Described", (base,), told), **own)
+
+
+_TYPES = {
+    "string": str, "integer": int, "number": float, "boolean": bool, "array": list, "object": dict, "null": None,
+}  # fmt: skip
+_BOUNDS = {
+    "minimum": "ge", "maximum": "le", "exclusiveMinimum": "gt", "exclusiveMaximum": "lt", "multipleOf": "multiple_of",
+    "minLength": "min_length", "maxLength": "max_length", "pattern": "pattern", "minItems": "min_length",
+    "maxItems": "max_length",
+}  # fmt: skip
+_EMPTY = {"array": list, "object": dict}
+
+
+def _type_in(schema: dict[str, Any]) -> Any:
+    choices = schema.get("enum", [schema["const"]] if "const" in schema else None)
+    if choices and all(isinstance(one, str | int | bool | None) for one in choices):
+        return Literal[tuple(choices)]
+    if "anyOf" in schema:
+        return reduce(or_, (_type_in(one) or NoneType for one in schema["anyOf"]))
+    if schema.get("type") == "string" and schema.get("format") == "date-time":
+        return datetime
+    return _TYPES.get(schema.get("type", ""), Any)
+
+
+def _field_of(schema: dict[str, Any], is_required: bool) -> Any:
+    bounds: Any = {ours: schema[theirs] for theirs, ours in _BOUNDS.items() if theirs in schema}
+    if is_required:
+        return Field(..., **bounds)
+    if "default" not in schema and schema.get("type") in _EMPTY:
+        return Field(default_factory=_EMPTY[schema["type"]], **bounds)
+    return Field(schema.get("default"), **bounds)
 
 
 def type_of(on: type[Event] | str) -> str:

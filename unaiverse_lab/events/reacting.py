@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import inspect
 import re
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 
@@ -34,6 +35,7 @@ NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 READY = "ready"
 
 WORLD, AGENT, OBJECT, USER = "WORLD", "AGENT", "OBJECT", "USER"
+AWAKE, ASLEEP = "awake", "asleep"
 
 
 class ActionFailed(BaseException):
@@ -45,6 +47,8 @@ class EntityCard(msgspec.Struct):
 
     Attributes:
         properties: what the world holds of it, such as ``location`` and ``held_by``; also read as attributes.
+        looks: whether it chooses among what it sees.
+        machine: tells its own machine from others.
     """
 
     id: str
@@ -54,6 +58,8 @@ class EntityCard(msgspec.Struct):
     description: str = ""
     properties: dict[str, Any] = {}
     actions: list[ActionCard] = []
+    looks: bool = False
+    machine: str = ""
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
@@ -165,6 +171,9 @@ class Reacting:
         """Its name for readers; default: its id."""
         return self._name or self.id
 
+    looks: ClassVar[bool] = False
+    """Whether it chooses among what it sees."""
+
     @property
     def entity_class(self) -> str:
         """The name of its class, which is its role."""
@@ -174,8 +183,9 @@ class Reacting:
         """What the world may know of it."""
         doings = [self.doing(name).card for name in self.action_names()]
         return EntityCard(
-            self.id, self.entity_type, self.entity_class, self.name, self.description, dict(self.properties), doings
-        )
+            self.id, self.entity_type, self.entity_class, self.name, self.description, dict(self.properties), doings,
+            self.looks,
+        )  # fmt: skip
 
     # ------------------------------------------------------------------ actions
 
@@ -477,6 +487,11 @@ def event_in(body: Any) -> dict[str, Any] | None:
     if not isinstance(wire, dict) or not isinstance(wire.get("event_type"), str):
         raise LabError("an event without a type")
     return wire
+
+
+def mark_of(machine: str) -> str:
+    """What tells the text of a machine from others."""
+    return hashlib.blake2b(machine.encode(), digest_size=8).hexdigest()
 
 
 def message_of(wire: dict[str, Any], to: list[str]) -> InteractionMessage:

@@ -9,7 +9,7 @@ import msgspec
 
 from unaiverse_lab.behavior import HybridStateMachine
 from unaiverse_lab.behavior.surroundings import Surroundings
-from unaiverse_lab.core.envelope import InteractionMessage, ProfileUpdate
+from unaiverse_lab.core.envelope import Envelope, InteractionMessage, ProfileUpdate
 from unaiverse_lab.core.errors import LabError, NotInWorld, WorldError, did_you_mean
 from unaiverse_lab.core.profile import NodeProfile
 from unaiverse_lab.core.records import BehaviorSet, Requested, Sent
@@ -25,8 +25,10 @@ from unaiverse_lab.events.reacting import (
     Mailbox,
     Reacting,
     event_in,
+    mark_of,
     message_of,
 )
+from unaiverse_lab.events.sights import Sight, Sights
 from unaiverse_lab.events.simulation import Run, start
 from unaiverse_lab.events.standard import (
     AgentGivesObjectToAgentEvent,
@@ -36,7 +38,7 @@ from unaiverse_lab.events.standard import (
     WorldSendsAvailableEntitiesEvent,
     WorldSetsHolderEvent,
 )
-from unaiverse_lab.runtime.transport import InProcessTransport, body_of
+from unaiverse_lab.runtime.transport import body_of
 from unaiverse_lab.world import World as StateMachineWorld
 
 MAX_HOPS = 64
@@ -128,7 +130,7 @@ class EventWorld(Reacting, StateMachineWorld):
         self.members: dict[str, Entity] = {}
         self.users: dict[str, EntityCard] = {}
         self.entities: dict[str, EntityCard] = {}
-        self._shown: dict[str, str] = {}
+        self._seeing = Sights()
         self._counts: dict[str, int] = {}
         self._watchers: list[Callable[[Event, list[str]], Any]] = []
         self._run: Run | None = None
@@ -218,6 +220,7 @@ class EventWorld(Reacting, StateMachineWorld):
         known = self.entities.get(peer_id) or self.users.get(peer_id)
         if known is not None:
             card.properties = known.properties
+        self._seeing.enter(card)
         (self.users if card.entity_type == USER else self.entities)[peer_id] = card
 
     async def remove_agent(self, peer_id: str) -> None:
@@ -245,18 +248,14 @@ class EventWorld(Reacting, StateMachineWorld):
                 self.role_classes.setdefault(name, cls)
         super().prepare()
 
-    def shown_role(self, entity: Entity) -> str:
-        """The role under which the machine of an entity is shown: its class, or its id if it differs from others."""
-        entity.behav.set_role(entity.entity_class)
-        text = str(entity.behav)
-        for role in (entity.entity_class, entity.id):
-            if self._shown.get(role, text) == text:
-                break
-        if role not in self._shown:
-            self._shown[role] = text
-            link = self._need_link()
-            link.record(BehaviorSet(link.clock.tick, link.clock.now, link.name, role, text))
-        return role
+    def sights(self) -> dict[str, Any]:
+        """What may be new to whom in the tick that begins."""
+        return self._seeing.new
+
+    def sight_of(self, peer_id: str) -> Sight | None:
+        """What one entity sees: during a tick how things were when it began, else how they are; None: no member."""
+        link: Any = self._need_link()
+        return self._seeing.of(self, peer_id, link.synchronizer.in_tick)
 
     # ------------------------------------------------------------------ what holds of them
 
@@ -358,7 +357,10 @@ class EventWorld(Reacting, StateMachineWorld):
         self.surroundings = Surroundings(link.clock, link.record, link.name)
         self.behav = HybridStateMachine(self)
         self.build_behavior(self.behav)
-        self.behav.set_role(self.shown_role(self))  # type: ignore[arg-type]
+        self.behav.set_role(self.entity_class)
+        text = str(self.behav)
+        self._seeing.draw(self.entity_class, mark_of(text))
+        link.record(BehaviorSet(link.clock.tick, link.clock.now, link.name, self.entity_class, text))
         self._know(*(self.doing(one).trigger for one in self.action_names()))
         duties = getattr(link.synchronizer, "between_ticks", None)
         if duties is not None:
@@ -367,16 +369,17 @@ class EventWorld(Reacting, StateMachineWorld):
     def _exchange(self) -> None:
         """Between two ticks: hand what was sent to those who get it."""
         link: Any = self._need_link()
-        transport, me = link.synchronizer.transport, link.peer_id
-        if not isinstance(transport, InProcessTransport) or not len(transport):
-            return  # a live world routes in its own turn, what the log has given back
-        self._counts = {}
-        for envelope in transport.deliver():
-            if envelope.target != me or not self._takes(envelope):
-                transport.post(envelope.sender, envelope.target, envelope.body)
+        transport = link.synchronizer.transport
+        self._seeing.begin(link.synchronizer.following)
+        if len(transport):
+            self._counts = {}
+            transport.reroute(self._takes)
+        self._seeing.look_around(self)
 
-    def _takes(self, envelope: Any) -> bool:
+    def _takes(self, envelope: Envelope) -> bool:
         """Whether a message is an event that was not routed yet; it is then."""
+        if envelope.target != self.id:
+            return False
         try:
             body = body_of(envelope)
             wire = event_in(body)
@@ -442,6 +445,7 @@ class EventWorld(Reacting, StateMachineWorld):
                 message = message_of(wire, recipients)
             if not link.post(one, message):
                 full.append(one)
+        self._seeing.tell(self, recipients, kind)
         if full:
             self._turn_down(mail, f"the inbox of {', '.join(full)} is full: at most {INBOX} events a tick")
 
@@ -491,10 +495,7 @@ class EventWorld(Reacting, StateMachineWorld):
         wire = event_in(body)
         if wire is None:
             raise LabError("a world has no use for a request that is no event")
-        if sender == self.id and body.interaction.get("target"):
-            await self.take_event(wire)
-        else:
-            self.deliver(sender, wire)
+        await self.take_event(wire)
 
     async def _on_update(self, sender: str, body: ProfileUpdate) -> None:
         await self._on_profile_update(sender, body)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -13,6 +13,8 @@ from unaiverse_lab.core.errors import WorldError
 from unaiverse_lab.core.profile import NodeProfile
 from unaiverse_lab.live.wire import Candidate, Doing, Facts, WireError, unpack_record
 from unaiverse_lab.runtime.node import LEFT, Home, Node
+from unaiverse_lab.stats.stats import Stats
+from unaiverse_lab.world import World
 
 if TYPE_CHECKING:
     from unaiverse_lab.live.host import LogTransport
@@ -51,6 +53,18 @@ class DistantMachine(HybridStateMachine):
     def get_last_completed_action_name(self) -> str | None:
         """Name of the last action that moved it."""
         return self.told.last_action if self.told is not None else None
+
+
+class DistantWorld(World):
+    """A member's copy of what it may know of the world."""
+
+    def __init__(self, stats: Stats) -> None:
+        super().__init__(stats=stats)
+        self.shown: dict[str, Any] = {}
+
+    def sight_of(self, peer_id: str) -> Any:
+        """What the world shows one of the nodes here."""
+        return self.shown.get(peer_id)
 
 
 class DistantNode(Node):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
@@ -52,6 +52,7 @@ if TYPE_CHECKING:
 
 LOCKSTEP, WALL = "lockstep", "wall"
 BARRIER, GRACE = 5.0, 10.0
+LAST_CHANCE = 0.5
 
 
 class LogTransport:
@@ -94,6 +95,13 @@ class LogTransport:
     def __setstate__(self, state: Any) -> None:
         raise TypeError("a live transport is never put back")
 
+    def reroute(self, takes: Callable[[Envelope], bool]) -> None:
+        """Offer all waiting messages to a router; see :class:`~unaiverse_lab.runtime.transport.Transport`."""
+        entries, self._entries = self._entries, []
+        for entry in entries:
+            if not takes(Envelope(entry.sender, entry.target, entry.body)):
+                self._entries.append(entry)
+
     def waiting(self) -> list[Entry]:
         """What was posted and not delivered."""
         return [*(self._taken or ()), *self._entries]
@@ -112,6 +120,7 @@ class Guest:
         self.order = Sequence(hold=256)
         self.sent = 0
         self.view: bytes | None = None
+        self.sights: dict[str, bytes] = {}
         self.doings: list[Doing] = []
         self.done = self.told = -1
         self.unanswered: float | None = None
@@ -174,7 +183,7 @@ class Host:
             self.transport.post(envelope.sender, envelope.target, envelope.body)
         self.before = before
         self.home.transport = self.transport
-        self.home.between_ticks.append(self.attend)
+        self.home.between_ticks.insert(0, self.attend)
         self.pace = Pace(self.home.clock) if clock == WALL else None
         self._knocks: list[Knock] = []
         self._back: deque[Parcel] = deque()
@@ -189,13 +198,19 @@ class Host:
         if self._in_tick:
             return
         self.absorb()
-        if not self._link_is_up():
-            self._excuse()
+        chance = monotonic() + LAST_CHANCE
+        while overdue := self._overdue():
+            if monotonic() >= chance:
+                break
+            if not self._link_is_up():
+                self._excuse()
+            elif not self.absorb():  # perhaps it was this host that was busy
+                self.port.wait(0.05)
         for guest in list(self.guests.values()):
             if guest.leave is not None:
                 self._fact("left", guest, guest.leave.reason)
                 self._part(guest, guest.leave)
-            elif guest.silence >= self.grace and (guest.late or self.pace is not None):
+            elif guest in overdue:
                 self._fact("lost", guest, f"silent for {self.grace:g} s")
                 self._dismiss(guest, f"nothing was heard of it for {self.grace:g} s")
                 self._part(guest, None)
@@ -205,6 +220,14 @@ class Host:
             waiting.remove(knock)
             self._admit(knock)
         self._knocks = waiting
+
+    def _overdue(self) -> list[Guest]:
+        """Who has been silent for too long."""
+        return [
+            guest
+            for guest in self.guests.values()
+            if guest.leave is None and guest.silence >= self.grace and (guest.late or self.pace is not None)
+        ]
 
     def _next_of(self, waiting: list[Knock]) -> Knock | None:
         """Who comes in next; while certain nodes are expected, in their order."""
@@ -243,7 +266,7 @@ class Host:
             self._refuse(knock, "name_taken" if "already" in str(error) else "malformed", str(error))
             return
         guest = Guest(knock.nid, nodes, secrets.token_hex(8))
-        tick = self.home._following
+        tick = self.home.following
         self.term.fact(frame_of(Kind.FACT, Fact("joined", knock.nid, tick, guest.name, knock.join), tick))
         self.guests[knock.nid] = guest
         self.had_guests = True
@@ -273,7 +296,7 @@ class Host:
         knock.answer(self._numbered(frame_of(Kind.REFUSAL, refusal), 1, knock.nid))
 
     def _fact(self, what: str, guest: Guest, detail: str) -> None:
-        tick = self.home._following
+        tick = self.home.following
         self.term.fact(frame_of(Kind.FACT, Fact(what, guest.nid, tick, detail), tick))
 
     def _part(self, guest: Guest, leave: Leave | None) -> None:
@@ -306,6 +329,19 @@ class Host:
             self._seen = (now, pack(view))
         return self._seen[1]
 
+    def _sights(self) -> dict[str, Any]:
+        world_node = self.home.world_node
+        assert world_node is not None and world_node.world is not None
+        return world_node.world.sights()
+
+    def _sight(self, guest: Guest, peer: str, sight: Any) -> Parcel | None:
+        """What the world shows a node, if it is not what it was."""
+        packed = pack(sight)
+        if guest.sights.get(peer) == packed:
+            return None
+        guest.sights[peer] = packed
+        return Parcel("", peer, self._inline(packed))
+
     # ------------------------------------------------------------------ a tick
 
     def send_out(self, entries: list[Entry]) -> None:
@@ -319,12 +355,13 @@ class Host:
             self.port.flush()
         if not self.guests:
             return
-        view = self._view()
+        view, sights = self._view(), self._sights()
         for guest in self.guests.values():
-            peers = {node.peer_id for node in guest.nodes}
+            peers = dict.fromkeys(node.peer_id for node in guest.nodes)
             parcels = [Parcel(one.sender, one.target, self._inline(one.body)) for one in entries if one.target in peers]
             fresh, guest.view = None if guest.view == view else self._inline(view), view
-            self._emit(guest, split_delivery(parcels, fresh), tick)
+            seen = [self._sight(guest, peer, sights[peer]) for peer in peers if peer in sights]
+            self._emit(guest, split_delivery(parcels, fresh, [one for one in seen if one is not None]), tick)
 
     def _redirect(self, entries: list[Entry]) -> None:
         """What is for somebody who has left is answered to its sender, as the synchronizer would."""

@@ -12,6 +12,7 @@ from unaiverse_lab.core.drive import drive
 from unaiverse_lab.core.envelope import Body, Envelope
 from unaiverse_lab.core.errors import LabError, WorldError, did_you_mean
 from unaiverse_lab.core.roles import RoleTable
+from unaiverse_lab.live.distant import DistantWorld
 from unaiverse_lab.live.port import Port
 from unaiverse_lab.live.wire import (
     END_OF_TICK,
@@ -37,8 +38,8 @@ from unaiverse_lab.live.wire import (
 from unaiverse_lab.runtime.codec import encode
 from unaiverse_lab.runtime.node import ASKING, Node
 from unaiverse_lab.runtime.synchronizer import NodeSynchronizer
+from unaiverse_lab.runtime.transport import InProcessTransport
 from unaiverse_lab.stats.stats import Stats
-from unaiverse_lab.world import World
 from unaiverse_lab.world.folder import isolated_imports, role_classes
 
 
@@ -89,13 +90,16 @@ def _stats_of(folder: Path) -> type[Stats]:
     return found if isinstance(found, type) and issubclass(found, Stats) else Stats
 
 
-class MemberTransport:
+class MemberTransport(InProcessTransport):
     """Takes what the nodes say in a tick, and gives them what came."""
 
     def __init__(self) -> None:
-        self.members: set[str] = set()
-        self.inbox: list[Envelope] = []
+        super().__init__()
         self.said: list[Parcel] = []
+
+    def take(self, came: list[Envelope]) -> None:
+        """Take what came for the next tick."""
+        self._queue += came
 
     def post(self, sender: str, target: str, body: Body | bytes) -> bool:
         """Take a message; False if there is no such target.
@@ -107,14 +111,6 @@ class MemberTransport:
             return False
         self.said.append(Parcel(sender, target, body if isinstance(body, bytes) else encode(body)))
         return True
-
-    def deliver(self) -> list[Envelope]:
-        """What came for this tick."""
-        inbox, self.inbox = self.inbox, []
-        return inbox
-
-    def __len__(self) -> int:
-        return len(self.inbox)
 
 
 class MemberHome(NodeSynchronizer):
@@ -137,10 +133,9 @@ class MemberHome(NodeSynchronizer):
             WorldError: it has a role for which no class is installed here.
         """
         if self.world_node is None:
-            world = World(stats=self.kit.stats(is_world=True))
-            self.world_node = Node(world, view.name)
+            self.world_node = Node(DistantWorld(self.kit.stats(is_world=True)), view.name)
         world_in = self.world_node.world
-        assert world_in is not None
+        assert isinstance(world_in, DistantWorld)
         if world_in.roles.custom != view.roles:
             world_in.roles = RoleTable(view.roles)
             world_in.role_classes = dict(self.kit.roles_for(view.roles)) if view.roles else {}
@@ -149,6 +144,11 @@ class MemberHome(NodeSynchronizer):
         world_in.roster.update(view.roster)
         self.directory = {name: (peer, node_id) for name, peer, node_id in view.nodes}
         self.said.members = {peer for peer, _ in self.directory.values()}
+
+    def look(self, peer: str, sight: Any) -> None:
+        """Take in what the world shows one of the nodes."""
+        assert self.world_node is not None and isinstance(self.world_node.world, DistantWorld)
+        self.world_node.world.shown[peer] = sight
 
     def enter(self, node: Node) -> None:
         """Give a node its place; the host has asked the world in its name."""
@@ -177,7 +177,7 @@ class MemberHome(NodeSynchronizer):
         """Let a tick pass; what the nodes did in it."""
         for node in self._soon:
             node.next_tick = tick
-        self.said.inbox += inbox
+        self.said.take(inbox)
         self.postponed.clear()
         first = len(self.trace)
         drive(self._tick(tick))
@@ -282,6 +282,8 @@ class Member:
         delivery = body_in(frame, Delivery)
         if delivery.view is not None:
             home.see(unpack(self._bytes(delivery.view), View))
+        for one in delivery.sights:
+            home.look(one.target, unpack(self._bytes(one.body), dict))
         self._parcels += delivery.parcels
         if not frame.flags & END_OF_TICK or not run:
             return

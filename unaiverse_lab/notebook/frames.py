@@ -214,7 +214,8 @@ def _arrive(node: Json, state: str | None, tick: int, is_new: bool = True) -> No
 
 
 def _behavior(fold: Fold, node: Json, record: BehaviorSet) -> None:
-    fold.world = record.node
+    if not record.own:
+        fold.world = record.node
     fold.offered[record.role] = fold.machines.know(record.machine)
 
 

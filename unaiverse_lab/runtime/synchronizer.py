@@ -202,13 +202,14 @@ class NodeSynchronizer:
     # ------------------------------------------------------------------ the agenda
 
     @property
-    def _following(self) -> int:
+    def following(self) -> int:
+        """The tick after the last one that ran."""
         return self.clock.tick + 1 if self._started else self.clock.tick
 
     def wake(self, node: Node) -> None:
         """Give a node a turn at the next tick."""
         self.touched = True
-        following = self._following
+        following = self.following
         if node.next_tick != following:
             node.next_tick = following
             self._soon.append(node)
@@ -218,7 +219,7 @@ class NodeSynchronizer:
         due = node.due()
         if due == NEVER:
             return
-        following = self._following
+        following = self.following
         tick = max(following, self.clock.tick_at(due)) if due > self.clock.now else following
         if tick == following:
             self.wake(node)
@@ -229,8 +230,8 @@ class NodeSynchronizer:
     def next_tick(self) -> int | None:
         """The next tick at which anything can happen; None if only the outside can make something happen."""
         if self._soon or len(self.transport) or not self.agenda:
-            return self._following
-        return max(self._following, self._later[0][0]) if self._later else None
+            return self.following
+        return max(self.following, self._later[0][0]) if self._later else None
 
     def _turns(self, tick: int) -> list[Node]:
         """The nodes that have a turn in this tick, in order."""
@@ -323,7 +324,7 @@ class NodeSynchronizer:
 
         A KeyboardInterrupt leaves the world consistent: what had no turn yet has it at the next tick.
         """
-        self.run_until(last_tick=self._following + ticks - 1, jump=False)
+        self.run_until(last_tick=self.following + ticks - 1, jump=False)
 
     def run_until(self, stop: Callable[[], bool] | None = None, last_tick: int | None = None, jump: bool = True) -> str:
         """Run until ``stop()`` is true after a tick, ``last_tick`` is reached, or nothing can happen any more.
@@ -350,7 +351,7 @@ class NodeSynchronizer:
         Returns:
             None, or why there is none: ``"max_cycles"`` or ``"quiet"``.
         """
-        tick = self.next_tick() if jump else self._following
+        tick = self.next_tick() if jump else self.following
         if tick is None and last_tick is None:
             return "quiet"
         if tick is None or (last_tick is not None and tick > last_tick):
@@ -368,7 +369,7 @@ class NodeSynchronizer:
 
     def last_tick(self, cycles: int | None, max_time: float | None) -> int | None:
         """The last tick of a run of so many ticks and seconds from now on; None: no limit."""
-        ends = [] if cycles is None else [self._following + cycles - 1]
+        ends = [] if cycles is None else [self.following + cycles - 1]
         if max_time is not None:
             start = self.clock.now if self._started else self.clock.epoch
             ends.append(self.clock.tick_at(start + max_time))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 from unaiverse_lab.core.envelope import Body, Envelope
@@ -21,6 +22,9 @@ class Transport(Protocol):
 
     def deliver(self) -> list[Envelope]:
         """The messages to be taken in at this tick, in order."""
+
+    def reroute(self, takes: Callable[[Envelope], bool]) -> None:
+        """Offer all waiting messages to a router; those that it takes are waiting no more, and what it posts is."""
 
     def __len__(self) -> int: ...
 
@@ -50,6 +54,13 @@ class InProcessTransport:
         """The messages posted since the last call, in order."""
         queue, self._queue = self._queue, []
         return queue
+
+    def reroute(self, takes: Callable[[Envelope], bool]) -> None:
+        """Offer all waiting messages to a router; see :class:`Transport`."""
+        queue, self._queue = self._queue, []
+        for envelope in queue:
+            if not takes(envelope):
+                self._queue.append(envelope)
 
     def __len__(self) -> int:
         return len(self._queue)

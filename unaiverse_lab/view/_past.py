@@ -454,7 +454,8 @@ def _as_peer(name: str) -> str:
 
 
 def _take_behavior(past: Past, life: Life, record: BehaviorSet, number: int) -> None:
-    past.world = record.node
+    if not record.own:
+        past.world = record.node
     past.plans.setdefault(record.role, []).append((record.tick, Plan(msgspec.json.decode(record.machine))))
 
 

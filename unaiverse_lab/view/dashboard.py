@@ -96,7 +96,7 @@ class _Story:
                 self.met.pop(_pair(record), None)
             case Badge():
                 self.badges.append(record)
-            case BehaviorSet():
+            case BehaviorSet(own=False):
                 self.world = record.node
             case Stat():
                 self._stat(record)

@@ -176,7 +176,7 @@ def _(record: Joined) -> str:
 
 @sentence.register
 def _(record: BehaviorSet) -> str:
-    return _said(record, f"offers the behavior of role {record.role}")
+    return _said(record, f"{'brings its own' if record.own else 'offers the'} behavior of role {record.role}")
 
 
 @sentence.register

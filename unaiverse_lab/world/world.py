@@ -196,6 +196,17 @@ class World(Awards, Scores):
         for role, text in self.role_to_behav.items():
             link.record(BehaviorSet(link.clock.tick, link.clock.now, link.name, role, text))
 
+    def sights(self) -> dict[str, Any]:
+        """What the world shows its members at the beginning of a tick, as plain data by peer id; here: nothing.
+
+        It holds those that may be new. How it reaches a member is not the world's concern.
+        """
+        return {}
+
+    def sight_of(self, peer_id: str) -> Any:
+        """What it shows one member; None: nothing."""
+        return None
+
     def add_stream(self, stream: Stream) -> None:
         """Own a stream, which members may ask for; to be called in the constructor."""
         self.own(stream)

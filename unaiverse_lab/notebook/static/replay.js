@@ -39,7 +39,7 @@ export class Fold {
     if (node === undefined) this.nodes.set(row.n, (node = {}));
     switch (row.k) {
       case "behavior":
-        this.world = row.n;
+        if (!row.own) this.world = row.n;
         this.offered[row.role] = row.machine;
         break;
       case "join":

@@ -22,7 +22,7 @@ class Amplify(Action):
 
     def __call__(self, event: AgentSpeaksIntoMicrophone) -> bool:
         mic = self.host_object
-        holder = mic.host_world.held_by(mic.id)
+        holder = mic.sight.properties.get("held_by")
         if event.sender_id != holder:
             return mic.refuse(event, f"the microphone is held by {holder}")
         mic.send_event(AgentSpeaksIntoMicrophoneEvent(speaker=holder, message=event.message))
