@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ipaddress
 import logging
+import os
 import random
 import re
 import threading
+import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import Future
@@ -22,12 +25,61 @@ T = TypeVar("T")
 CONNECT_WITHIN = 3.0
 PENDING = 8 * 1024 * 1024
 LONGEST_PAUSE = 2.0
+LONGEST_MESSAGE = 516 * 1024
+"""Bytes of the longest message ever sent: part of a blob, and its headers."""
+
+OLDEST = (2, 9, 10)
+SAFE = {(2, 11): 16, (2, 12): 7}
+ALLOW_OLD = "UNAIVERSE_LAB_ALLOW_OLD_SERVER"
+STUCK_AFTER = 3.5
+"""Seconds from the first time the broker, though there, did not say that it stored something, until that is told."""
+
+FULL = (10023, 10047, 10077)
+
 _log = logging.getLogger("unaiverse_lab.live")
 
 
 def without_secret(url: str) -> str:
     """An address without what only its owner should know."""
     return re.sub(r"//[^/@]*@", "//", url)
+
+
+class InsecureLink(BrokerError):
+    """TLS was asked for, and the broker speaks none; nothing secret was sent to it."""
+
+
+def unfit(where: str, info: dict[str, Any], peer: str, is_tls: bool, wants_tls: bool) -> BrokerError | None:
+    """Why one should not log in to a broker; None: one may.
+
+    Args:
+        where: its address, for the message.
+        info: what it says of itself.
+        peer: the IP address that answered.
+        is_tls, wants_tls: whether the connection is encrypted, and has to be.
+    """
+    if wants_tls and not is_tls:
+        return InsecureLink(f"{where} speaks no TLS, and tls:// was asked for; nothing was sent to it")
+    said = str(info.get("version", ""))
+    digits = re.match(r"(\d+)\.(\d+)\.(\d+)", said)
+    version = tuple(map(int, digits.groups())) if digits else (0, 0, 0)
+    if version < OLDEST:
+        return BrokerError(
+            f"the nats-server at {where} is {said or 'of no known version'}; it has to be 2.9.10 or newer"
+        )
+    is_near = ipaddress.ip_address(peer.partition("%")[0]).is_loopback
+    is_safe = version >= (2, 14) or version[2] >= SAFE.get((version[0], version[1]), 1 << 30)
+    if not is_near and not is_safe and not os.environ.get(ALLOW_OLD):
+        return BrokerError(
+            f"the nats-server at {where} is {said}, which has known holes: over a network it has to be 2.14.0 or "
+            f"newer, or 2.12 from 2.12.7, 2.11 from 2.11.16 on. To use it all the same, set {ALLOW_OLD}=1"
+        )
+    limit = int(info.get("max_payload", 0))
+    if limit < LONGEST_MESSAGE:
+        return BrokerError(
+            f"the nats-server at {where} takes messages of {limit:,} bytes, and {LONGEST_MESSAGE:,} are needed: "
+            "put max_payload: 1MB into its configuration"
+        )
+    return None
 
 
 class Link:
@@ -38,11 +90,14 @@ class Link:
         name: for the broker's monitoring.
         events: where it is noted when the connection comes and goes.
 
+    ``trouble`` says why nothing is stored now; ``room`` tells how full the broker's disk is, where that is known.
     ``nats`` and ``js`` belong to the thread of the link: only coroutines given to :meth:`call` or :meth:`start` use
     them. ``news`` is notified whenever something came.
 
     Raises:
-        BrokerError: nats-py is not installed, or nobody answers there.
+        BrokerError: nats-py is not installed, nobody answers there, or the broker is not fit: too old, without
+            JetStream, with too small a limit for messages.
+        InsecureLink: it speaks no TLS, and an address begins with ``tls://``.
     """
 
     def __init__(self, urls: list[str], name: str, events: deque[LinkEvent]) -> None:
@@ -50,13 +105,19 @@ class Link:
             from nats.aio.client import Client
         except ImportError:
             raise BrokerError("live worlds need nats-py: pip install 'unaiverse-lab[live]'") from None
-        self._client = Client()
+        client: Any = Client()
+        self._client, self._hello = client, client._connect_command
+        client._connect_command = self._log_in
         self.urls = urls
         self.events = events
         self.news = threading.Condition()
         self.on_up: list[Callable[[], Awaitable[None]]] = []
         self.closed = False
         self.last_error = ""
+        self.trouble = ""
+        self.room: Callable[[], str] = str
+        self._unanswered = 0.0
+        self._was_up = False
         self.counts = {"up": 0, "down": 0, "errors": 0}
         self._tasks: list[asyncio.Task[None]] = []
         self._loop = asyncio.new_event_loop()
@@ -156,11 +217,62 @@ class Link:
         }  # fmt: skip
         try:
             await asyncio.wait_for(self._client.connect(self.urls, **options), CONNECT_WITHIN)
+        except BrokerError:
+            raise
         except Exception as error:
             reason = self.last_error or str(error) or type(error).__name__
             raise BrokerError(f"no broker answers at {addresses}: {without_secret(reason)}") from None
         self._jetstream = self._client.jetstream(timeout=2.0)
+        if not self._client._server_info.get("jetstream"):  # another server of its cluster may have it
+            from nats.js.errors import ServiceUnavailableError
+
+            try:
+                await self._jetstream.account_info()
+            except ServiceUnavailableError:
+                raise BrokerError(f"the nats-server at {addresses} has no JetStream: start it with -js") from None
+            except Exception as error:
+                _log.debug("asking for JetStream: %s", error)
+        self._was_up = True
         self.up.set()
+
+    def _log_in(self) -> bytes:
+        """What the client sends first, with its secret, once it knows whom it talks to."""
+        client = self._client
+        line, server = client._transport._io_writer, client._current_server.uri
+        why = unfit(
+            f"{server.hostname}:{server.port}", client._server_info, line.get_extra_info("peername")[0],
+            line.get_extra_info("ssl_object") is not None, any(url.startswith("tls:") for url in self.urls),
+        )  # fmt: skip
+        if why is None:
+            return bytes(self._hello())
+        if not self._was_up:
+            raise why
+        self._complain("error", str(why))
+        raise ConnectionError(str(why))  # which the client takes for a broken line, and tries again
+
+    # ------------------------------------------------------------------ what is stored
+
+    def stored(self) -> None:
+        """The broker has stored something."""
+        self._unanswered, self.trouble = 0.0, ""
+
+    def not_stored(self, code: int = 0, what: str = "") -> None:
+        """The broker did not store something: it said why, as an error of JetStream, or nothing in time.
+
+        Told as an event, once for each time that it begins: ``error`` or ``broker_stuck``.
+        """
+        if code:
+            self._complain("error", f"{'broker_full' if code in FULL else 'not stored'}: {what} ({code})")
+            return
+        now = time.monotonic()
+        self._unanswered = self._unanswered or now
+        if self.is_up and now - self._unanswered >= STUCK_AFTER:
+            self._complain("broker_stuck", f"the broker is there, and stores nothing. {self.room()}".rstrip())
+
+    def _complain(self, kind: str, what: str) -> None:
+        if self.trouble != what:
+            self.trouble = what
+            self.tell(kind, what)
 
     def _pause_before(self, servers: list[Any], info: dict[str, Any]) -> tuple[Any, float]:
         """Which server to try next, and after how long."""
@@ -182,6 +294,7 @@ class Link:
 
     async def _on_up(self) -> None:
         self.counts["up"] += 1
+        self.stored()
         self.up.set()
         self.tell("up")
         for again in list(self.on_up):
@@ -215,9 +328,10 @@ class Link:
         self.notify()
 
     async def _finish(self) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        while going := [task for task in self._tasks if not task.done()]:
+            for task in going:
+                task.cancel()
+            await asyncio.wait(going, timeout=0.1)  # before Python 3.12, wait_for may swallow being cancelled
         with contextlib.suppress(Exception):
             await asyncio.wait_for(self._client.close(), 2.0)
         await self._clear()

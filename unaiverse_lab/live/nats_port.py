@@ -199,6 +199,7 @@ class NatsPort:
                 await asyncio.wait_for(self._moved.wait(), STORED_WITHIN if self._window else None)
             except TimeoutError:
                 self._again.set()
+                self.link.not_stored()
             if self._full:
                 self._full = False
                 await asyncio.sleep(pause)
@@ -213,16 +214,19 @@ class NatsPort:
             told = _acks.decode(message.data)
         except (ValueError, msgspec.MsgspecError):
             self.refused += 1  # nobody stores this world's log now
+            self.link.not_stored()
             self._full = True
             self._moved.set()
             return
         if told.error is not None:
+            self.link.not_stored(told.error.get("err_code", 0), told.error.get("description", ""))
             self._full = True
             self._moved.set()
             return
         item = self._window.pop(n, None)
         if item is None:
             return
+        self.link.stored()
         item[0].seq, item[0].state = told.seq, "stored"
         self._stored += 1
         if not self._window or len(self._window) <= WINDOW // 2:
