@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import random
 import threading
 import time
@@ -11,13 +10,13 @@ from typing import Any
 
 import pytest
 
-import unaiverse_lab as lab
 from live.loads import COUNTING, NAMES, NUMBERS, Trouble, all_was_heard, in_time
-from live.threads import alike, equals_the_synchronizer, live_room
+from live.rooms import HubWorld
+from live.threads import equals_the_synchronizer, live_room
 from live.wires import Wire
 from unaiverse_lab.core.records import Dropped, Fault, Joined
+from unaiverse_lab.live import host
 from unaiverse_lab.live.broker import Broker
-
 
 TICKS = 2 + NUMBERS // 20 + 1
 """Of a run in lockstep in which everybody says and hears everything."""
@@ -93,6 +92,37 @@ def test_a_broker_that_is_killed_and_started_again_changes_nothing(broker: Broke
         assert [(link["down"], link["up"]) for link in hall.links()] == [(5, 5)] * 5
         assert [thread.events("down") for thread in hall.threads] == [5] * 4
         hall.nothing_happened()
+
+
+@pytest.mark.live
+def test_a_broker_that_is_away_for_longer_than_anybody_waits_for_an_answer(broker: Broker, monkeypatch: Any) -> None:
+    monkeypatch.setattr(host, "FLUSHED_WITHIN", 0.1)
+    monkeypatch.setattr(host, "PATIENCE", 3)
+    with Hall(broker, "lockstep") as hall:
+        hall.live.host.barrier, hall.live.host.grace = 3.5, 3.5
+        trouble = Trouble(hall.session, [40], lambda: restart(broker, 4.0))
+        hall.session.step(TICKS)
+        assert trouble.over() == 1
+        assert [(link["down"], link["up"]) for link in hall.links()] == [(1, 1)] * 5
+        hall.nothing_happened()
+
+
+def test_a_tick_that_is_interrupted_while_it_speaks_is_begun_again() -> None:
+    room = HubWorld("chat", 3)
+    flush, calls = room.host.port.flush, iter([1, 1, 0, 0, 1])
+
+    def interrupted(timeout: float = 30.0) -> None:
+        if next(calls, 0):
+            raise KeyboardInterrupt
+        flush(timeout)
+
+    room.host.port.flush = interrupted  # type: ignore[method-assign]
+    for _ in range(3):
+        with pytest.raises(KeyboardInterrupt):
+            room.session.step(10)
+    room.session.step(60 - room.session.tick - 1)
+    equals_the_synchronizer(room.session, "chat", 60)
+    assert room.host.status()["late"] == []
 
 
 @pytest.mark.live
@@ -202,21 +232,61 @@ def test_a_member_that_does_not_come_back_is_lost_and_the_world_goes_on(broker: 
         wire.close()
 
 
-@pytest.mark.live
-def test_a_busy_cell_of_four_seconds_costs_no_connection(broker: Broker) -> None:
-    session = lab.load("chat", 3)
-    live = asyncio.run(session.promote(broker.url))
-    session.step(20)
-    end = time.monotonic() + 4.0
+def busy(seconds: float) -> None:
+    """Compute, as a cell does that holds the interpreter."""
+    end = time.monotonic() + seconds
     while time.monotonic() < end:
         sum(range(10_000))
-    session.step(20)
-    assert live.status()["downs"] == 0
-    assert list(live.port.events) == []
-    session.close()
-    alone = lab.load("chat", 3)
-    alone.step(40)
-    alike(session, alone)
+
+
+@pytest.mark.live
+@CLOCKS
+def test_a_busy_cell_of_four_seconds_costs_nothing(broker: Broker, clock: str) -> None:
+    with Hall(broker, clock) as hall:
+        hall.live.host.barrier = hall.live.host.grace = 3.0
+        hall.session.step(10)
+        busy(4.0)
+        if clock == "lockstep":
+            hall.session.step(TICKS - 10)
+        while not all_was_heard(hall.session.trace):
+            hall.session.step(10)
+            assert hall.session.tick < 1000
+        assert [link["down"] for link in hall.links()] == [0] * 5
+        hall.nothing_happened()
+
+
+@pytest.mark.live
+@CLOCKS
+def test_a_call_that_lets_no_other_thread_work_breaks_links_and_loses_nobody(broker: Broker, clock: str) -> None:
+    start = time.monotonic()
+    sum(range(10_000_000))
+    a_second = round(10_000_000 / (time.monotonic() - start))
+    with Hall(broker, clock) as hall:
+        hall.live.host.barrier = hall.live.host.grace = 2.0
+        hall.session.step(10)
+        sum(range(4 * a_second))
+        if clock == "lockstep":
+            hall.session.step(TICKS - 10)
+        while not all_was_heard(hall.session.trace):
+            hall.session.step(10)
+            assert hall.session.tick < 1000
+        assert all(link["down"] == link["up"] <= 1 for link in hall.links())
+        hall.nothing_happened()
+
+
+@pytest.mark.live
+@CLOCKS
+def test_a_member_here_that_computes_for_four_seconds_costs_nothing(broker: Broker, clock: str) -> None:
+    with Hall(broker, clock) as hall:
+        hall.live.host.barrier = hall.live.host.grace = 3.0
+        hall.session.nodes["Ear"].run_hook = lambda node: busy(4.0 if node.clock.tick == 30 else 0.0)
+        if clock == "lockstep":
+            hall.session.step(TICKS)
+        while not all_was_heard(hall.session.trace):
+            hall.session.step(10)
+            assert hall.session.tick < 1000
+        assert [link["down"] for link in hall.links()] == [0] * 5
+        hall.nothing_happened()
 
 
 @pytest.mark.live

@@ -53,6 +53,7 @@ if TYPE_CHECKING:
 LOCKSTEP, WALL = "lockstep", "wall"
 BARRIER, GRACE = 5.0, 10.0
 LAST_CHANCE = 0.5
+FLUSHED_WITHIN, PATIENCE = 5.0, 6
 
 
 class LogTransport:
@@ -84,7 +85,7 @@ class LogTransport:
         """The messages to be taken in at this tick; returns when the log has closed the inputs of the tick."""
         if self._taken is None:
             self._taken, self._entries = self._entries, []
-            self._host.send_out(self._taken)
+        self._host.send_out(self._taken)
         envelopes = self._host.close_inputs(self._taken)
         self._taken = None
         return envelopes
@@ -189,6 +190,7 @@ class Host:
         self._back: deque[Parcel] = deque()
         self._order = Sequence()
         self._in_tick = False
+        self._posted = -1
         self._seen: tuple[Any, bytes] | None = None
 
     # ------------------------------------------------------------------ between two ticks
@@ -339,29 +341,49 @@ class Host:
         packed = pack(sight)
         if guest.sights.get(peer) == packed:
             return None
+        parcel = Parcel("", peer, self._inline(packed))
         guest.sights[peer] = packed
-        return Parcel("", peer, self._inline(packed))
+        return parcel
 
     # ------------------------------------------------------------------ a tick
 
     def send_out(self, entries: list[Entry]) -> None:
-        """Put what the session posted into the log, and hand the members what is for them."""
+        """Put what the session posted into the log, and hand the members what is for them.
+
+        Called again for a tick in which it was interrupted, it does what is left to be done.
+        """
         tick = self.home.clock.tick
-        self._redirect(entries)
-        own = [Parcel(one.sender, one.target, self._inline(one.body)) for one in entries if not one.logged]
-        if own:
-            for part in split_delivery(own):
+        if self._posted != tick:
+            self._redirect(entries)
+            own = [Parcel(one.sender, one.target, self._inline(one.body)) for one in entries if not one.logged]
+            for part in split_delivery(own) if own else ():
                 self._post(frame_of(Kind.DELIVERY, part, tick, self._time_ns))
-            self.port.flush()
+            self._posted = tick
+        self._flush()
         if not self.guests:
             return
         view, sights = self._view(), self._sights()
         for guest in self.guests.values():
+            if guest.told == tick:
+                continue
             peers = dict.fromkeys(node.peer_id for node in guest.nodes)
             parcels = [Parcel(one.sender, one.target, self._inline(one.body)) for one in entries if one.target in peers]
             fresh, guest.view = None if guest.view == view else self._inline(view), view
             seen = [self._sight(guest, peer, sights[peer]) for peer in peers if peer in sights]
             self._emit(guest, split_delivery(parcels, fresh, [one for one in seen if one is not None]), tick)
+
+    def _flush(self) -> None:
+        """Wait until the log has what was posted, as long as that takes while the broker is away."""
+        patience = PATIENCE
+        while True:
+            try:
+                self.port.flush(FLUSHED_WITHIN)
+                return
+            except LabError:
+                patience = patience - 1 if self._link_is_up() else PATIENCE
+                if not patience:
+                    raise
+                self.port.wait(0.05)
 
     def _redirect(self, entries: list[Entry]) -> None:
         """What is for somebody who has left is answered to its sender, as the synchronizer would."""

@@ -27,6 +27,7 @@ class WAgent(Agent):
 
     async def receive(self, sender: str, body: Body) -> None:
         if not isinstance(body, SupplyEnded):
-            return await super().receive(sender, body)
+            await super().receive(sender, body)
+            return
         link = self.link
         link.record(Said(link.clock.tick, link.clock.now, link.name, f"{sender} {body.uuid}"))
