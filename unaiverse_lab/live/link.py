@@ -120,6 +120,7 @@ class Link:
         self._was_up = False
         self.counts = {"up": 0, "down": 0, "errors": 0}
         self._tasks: list[asyncio.Task[None]] = []
+        self._brief: set[asyncio.Task[None]] = set()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._work, name=f"unaiverse-lab-link-{name}", daemon=True)
         self._thread.start()
@@ -179,6 +180,17 @@ class Link:
         if not self.closed:
             with contextlib.suppress(RuntimeError):
                 self._loop.call_soon_threadsafe(function, *arguments)
+
+    def begin(self, work: Coroutine[Any, Any, None]) -> None:
+        """From the link's thread: let a coroutine run; what goes wrong in it is somebody else's concern."""
+
+        async def quietly() -> None:
+            with contextlib.suppress(Exception):
+                await work
+
+        task = self._loop.create_task(quietly())
+        self._brief.add(task)
+        task.add_done_callback(self._brief.discard)
 
     async def start(self, work: Coroutine[Any, Any, None], what: str) -> None:
         """Let a coroutine run as long as the link lives; when it fails, that is told as an event."""

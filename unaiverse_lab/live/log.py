@@ -11,7 +11,7 @@ import msgspec
 
 from unaiverse_lab.core.errors import LabError
 from unaiverse_lab.live.broker import BrokerError
-from unaiverse_lab.live.nats_port import NatsPort
+from unaiverse_lab.live.nats_port import NatsPort, Stored, stored_in
 from unaiverse_lab.live.port import Knock, LogRecord, Lost
 from unaiverse_lab.live.wire import (
     Frame,
@@ -117,6 +117,10 @@ class NatsTerm:
         self.restarts = 0
         self._marker_seq = 0
         self._marker_seqs: deque[int] = deque()
+        self._commits = 0
+        self._committed: bool | None = None
+        self._writing = b""
+        self._acks = ""
         self._read: deque[LogRecord] = deque()
         self._next_seq = 1
         self._asked = 0
@@ -150,6 +154,8 @@ class NatsTerm:
                 self.epoch, self.last_tick = marker.epoch + 1, marker.tick
         self._next_seq = (await self.link.js.stream_info(self.subjects.log)).state.last_seq + 1
         nats = self.link.nats
+        self._acks = nats.new_inbox()
+        await nats.subscribe(f"{self._acks}.*", cb=self._on_marker_stored)
         await nats.subscribe(self.subjects.join("*"), cb=self._on_knock)
         await nats.subscribe(self.subjects.again("*"), cb=self._on_resync)
         await self.link.barrier()
@@ -237,6 +243,9 @@ class NatsTerm:
         except WireError:
             self.port.refused += 1
         self._next_seq = seq + 1  # only now: caught_up looks at it from another thread
+        if message.data == self._writing and self._committed is None:
+            self._note_marker(seq)
+            self._committed = True
         self.link.notify()
         if self._asked <= PULL // 2:
             await self._pull()
@@ -276,16 +285,45 @@ class NatsTerm:
         frame = frame_of(Kind.MARKER, marker, tick, stamp_ns)
         identity = id_of(self.port.nid, self.name, "marker", tick)
         data = encode_frame(msgspec.structs.replace(frame, id=identity))
-        stored = self.link.call(self._commit(data, marker, identity.hex()), None)
-        self.lost = not stored
-        return stored
+        if not self._commit_at_once(data, identity.hex()):
+            self.lost = not self.link.call(self._commit(data, marker, identity.hex()), None)
+        return not self.lost
+
+    def _commit_at_once(self, data: bytes, identity: str) -> bool:
+        """Write a marker, with as few changes of thread as can be; False: it is not known whether it is stored."""
+        self._commits += 1
+        self._committed, self._writing = None, data
+        self.link.soon(self._write_marker, data, identity, self._commits)
+        with self.link.news:
+            self.link.news.wait_for(lambda: self._committed is not None or self.link.closed, COMMIT_WITHIN)
+        return bool(self._committed)
+
+    def _write_marker(self, data: bytes, identity: str, number: int) -> None:
+        reply = f"{self._acks}.{number}"
+        writing = self.link.nats.publish(self.subjects.tick, data, reply=reply, headers=self._marker_headers(identity))
+        self.link.begin(writing)
+
+    def _marker_headers(self, identity: str) -> dict[str, str]:
+        return {"Nats-Msg-Id": identity, "Nats-Expected-Last-Subject-Sequence": str(self._marker_seq)}
+
+    async def _on_marker_stored(self, message: Any) -> None:
+        if message.subject.rpartition(".")[2] != str(self._commits) or self._committed is not None:
+            return
+        try:
+            told = stored_in(message.data)
+        except msgspec.MsgspecError:
+            told = Stored()
+        if told.error is None and told.seq:
+            self._note_marker(told.seq)
+        self._committed = told.error is None and bool(told.seq)
+        self.link.notify()
 
     async def _commit(self, data: bytes, marker: Marker, identity: str) -> bool:
         from nats.js.errors import APIError
 
         while True:
             await self.link.up.wait()
-            headers = {"Nats-Msg-Id": identity, "Nats-Expected-Last-Subject-Sequence": str(self._marker_seq)}
+            headers = self._marker_headers(identity)
             try:
                 ack = await self.link.js.publish(self.subjects.tick, data, timeout=COMMIT_WITHIN, headers=headers)
             except APIError as error:

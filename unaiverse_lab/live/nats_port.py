@@ -54,7 +54,7 @@ class Stored(msgspec.Struct):
     error: dict[str, Any] | None = None
 
 
-_acks = msgspec.json.Decoder(Stored)
+stored_in = msgspec.json.Decoder(Stored).decode
 
 
 class Subjects:
@@ -196,7 +196,8 @@ class NatsPort:
                 with contextlib.suppress(Exception):  # the link is down: it goes again
                     await nats.publish(subject, data, reply=f"{inbox}.{ticket.n}", headers={"Nats-Msg-Id": identity})
             try:
-                await asyncio.wait_for(self._moved.wait(), STORED_WITHIN if self._window else None)
+                async with asyncio.timeout(STORED_WITHIN if self._window else None):
+                    await self._moved.wait()
             except TimeoutError:
                 self._again.set()
                 self.link.not_stored()
@@ -211,7 +212,7 @@ class NatsPort:
     async def _on_stored(self, message: Any) -> None:
         try:
             n = int(message.subject.rpartition(".")[2])
-            told = _acks.decode(message.data)
+            told = stored_in(message.data)
         except (ValueError, msgspec.MsgspecError):
             self.refused += 1  # nobody stores this world's log now
             self.link.not_stored()
