@@ -22,6 +22,7 @@ from unaiverse_lab.core.envelope import (
 from unaiverse_lab.core.errors import LabError, did_you_mean
 from unaiverse_lab.core.faults import fault
 from unaiverse_lab.core.interaction import SYSTEM_UUID, CompletionReason, Interaction
+from unaiverse_lab.core.limits import NotSendable
 from unaiverse_lab.core.ordered import OrderedSet
 from unaiverse_lab.core.profile import NodeProfile
 from unaiverse_lab.core.records import Completed, Met, Requested, Sent
@@ -265,7 +266,7 @@ class Messaging(Streaming):
                 interaction.target = [
                     peer for peer in targets if link.post(peer, InteractionMessage(interaction.to_dict()))
                 ]
-            except TypeError as error:  # an argument that cannot cross the wire
+            except (TypeError, NotSendable) as error:  # an argument that cannot cross the wire
                 self.im.complete(interaction, CompletionReason.ERROR, detail=str(error))
                 raise
         link.record(

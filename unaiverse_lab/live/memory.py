@@ -40,6 +40,9 @@ from unaiverse_lab.live.wire import (
     id_of,
 )
 
+MOST_WAITING = 2 * IN_LIMIT
+"""Frames for a member that does not read: as many as wait at its port and are kept by a host on NATS."""
+
 
 class MemoryHub:
     """Stands for the broker.
@@ -158,8 +161,10 @@ class MemoryPort:
     def join(self, request: Join, timeout: float = 30.0) -> Grant:
         """Ask to be let in."""
         answers: list[Frame] = []
-        self.hub.waiting.append(Knock(self.nid, request, answers.append))
-        self.hub.inboxes[self.nid] = deque(maxlen=IN_LIMIT)
+        frame = msgspec.structs.replace(frame_of(Kind.JOIN, request), n=1, id=id_of(self.nid, request.nonce))
+        asked = body_in(self.hub.crossed(frame), Join)
+        self.hub.waiting.append(Knock(self.nid, asked, answers.append))
+        self.hub.inboxes.setdefault(self.nid, deque(maxlen=MOST_WAITING))
         self.hub.let_others_act()
         if not answers:
             raise Refused("no_answer", "nobody answered")
