@@ -181,12 +181,12 @@ class Link:
             with contextlib.suppress(RuntimeError):
                 self._loop.call_soon_threadsafe(function, *arguments)
 
-    def begin(self, work: Coroutine[Any, Any, None]) -> None:
+    def begin(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """From the link's thread: let a coroutine run; what goes wrong in it is somebody else's concern."""
 
         async def quietly() -> None:
             with contextlib.suppress(Exception):
-                await work
+                await work()
 
         task = self._loop.create_task(quietly())
         self._brief.add(task)

@@ -12,7 +12,7 @@ import msgspec
 from unaiverse_lab.core.errors import LabError
 from unaiverse_lab.live.broker import BrokerError
 from unaiverse_lab.live.nats_port import NatsPort, Stored, stored_in
-from unaiverse_lab.live.port import Knock, LogRecord, Lost
+from unaiverse_lab.live.port import Answer, Knock, LogRecord, Lost, answer_to
 from unaiverse_lab.live.wire import (
     Frame,
     Join,
@@ -24,6 +24,7 @@ from unaiverse_lab.live.wire import (
     encode_frame,
     frame_of,
     id_of,
+    unnumbered,
 )
 
 PULL = 256
@@ -113,6 +114,7 @@ class NatsTerm:
         self.lost = False
         self.epoch = 1
         self.last_tick = -1
+        self.answers: dict[str, Answer] = {}
         self.foreign = 0
         self.restarts = 0
         self._marker_seq = 0
@@ -158,6 +160,7 @@ class NatsTerm:
         await nats.subscribe(f"{self._acks}.*", cb=self._on_marker_stored)
         await nats.subscribe(self.subjects.join("*"), cb=self._on_knock)
         await nats.subscribe(self.subjects.again("*"), cb=self._on_resync)
+        await nats.subscribe(self.subjects.question("*", "*"), cb=self._on_question)
         await self.link.barrier()
         await self._read_on()
         self.link.on_up.append(self._came_back)
@@ -300,8 +303,8 @@ class NatsTerm:
 
     def _write_marker(self, data: bytes, identity: str, number: int) -> None:
         reply = f"{self._acks}.{number}"
-        writing = self.link.nats.publish(self.subjects.tick, data, reply=reply, headers=self._marker_headers(identity))
-        self.link.begin(writing)
+        headers = self._marker_headers(identity)
+        self.link.begin(lambda: self.link.nats.publish(self.subjects.tick, data, reply=reply, headers=headers))
 
     def _marker_headers(self, identity: str) -> dict[str, str]:
         return {"Nats-Msg-Id": identity, "Nats-Expected-Last-Subject-Sequence": str(self._marker_seq)}
@@ -419,6 +422,20 @@ class NatsTerm:
         self._emitting.set()
         if message.reply.startswith(INBOX):
             await self.link.nats.publish(message.reply, b"here")
+
+    async def _on_question(self, message: Any) -> None:
+        *_, nid, name = message.subject.split(".")
+        if name == "resync":
+            return
+        try:
+            question = decode_frame(message.data)
+        except WireError:
+            self.port.refused += 1
+            return
+        if not message.reply.startswith(INBOX):
+            self.port.refused += 1
+            return
+        await self.link.nats.publish(message.reply, unnumbered(answer_to(question, name, nid, self.answers)))
 
     # ------------------------------------------------------------------ facts, and who asks to be let in
 

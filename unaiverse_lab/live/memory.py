@@ -5,21 +5,27 @@ from __future__ import annotations
 import hashlib
 from collections import deque
 from collections.abc import Callable
+from typing import Any
 
 import msgspec
 
 from unaiverse_lab.core.errors import LabError
 from unaiverse_lab.live.port import (
     IN_LIMIT,
+    OFFERS,
     OUT_LIMIT,
+    Answer,
     Backpressure,
     BlobError,
     Caps,
     Knock,
     LinkEvent,
     LogRecord,
+    Offer,
     Refused,
     Ticket,
+    answer_in,
+    answer_to,
 )
 from unaiverse_lab.live.wire import (
     INLINE,
@@ -38,6 +44,7 @@ from unaiverse_lab.live.wire import (
     encode_frame,
     frame_of,
     id_of,
+    unnumbered,
 )
 
 MOST_WAITING = 2 * IN_LIMIT
@@ -56,6 +63,8 @@ class MemoryHub:
         self.inboxes: dict[str, deque[Frame]] = {}
         self.blobs: dict[str, bytes] = {}
         self.waiting: list[Knock] = []
+        self.listening: list[MemoryPort] = []
+        self.answers: list[dict[str, Answer]] = []
         self.epoch = 0
         self.marker = 0
         self.meanwhile: list[Callable[[], object]] = []
@@ -94,6 +103,8 @@ class MemoryPort:
         self._n = 0
         self._out: deque[tuple[Ticket, Frame]] = deque()
         self._order = Sequence()
+        self._offers: deque[Offer] = deque()
+        self.lost = 0
 
     def poll(self, limit: int = 1024) -> list[Frame]:
         """What came, in order, each exactly once."""
@@ -133,11 +144,44 @@ class MemoryPort:
             ticket, frame = self._out.popleft()
             ticket.seq, ticket.state = self.hub.append(self.nid, frame), "stored"
 
+    def offer(self, frame: Frame) -> bool:
+        """Send something that may be lost; see :class:`~.port.Port`."""
+        crossed = decode_frame(unnumbered(frame))
+        if self.closed:
+            self.lost += 1
+            return False
+        for port in self.hub.listening:
+            if port is not self:
+                port._overhear(Offer(self.nid, crossed))
+        return True
+
+    def _overhear(self, offer: Offer) -> None:
+        if len(self._offers) >= OFFERS:
+            self._offers.popleft()
+            self.lost += 1
+        self._offers.append(offer)
+
+    def offers(self) -> list[Offer]:
+        """What others offered; see :class:`~.port.Port`."""
+        if self not in self.hub.listening:
+            self.hub.listening.append(self)
+        found = list(self._offers)
+        self._offers.clear()
+        return found
+
+    def query(self, name: str, body: dict[str, Any] | None = None, timeout: float = 2.0) -> dict[str, Any]:
+        """Ask the host something; see :class:`~.port.Port`."""
+        if not self.hub.answers:
+            raise Refused("no_answer", f"nobody answered {name!r}")
+        question = decode_frame(unnumbered(frame_of(Kind.QUESTION, body or {})))
+        answer = answer_to(question, name, self.nid, self.hub.answers[-1])
+        return answer_in(decode_frame(unnumbered(answer)))
+
     def wait(self, timeout: float) -> bool:
         """Let the others act."""
         self.pump()
         self.hub.let_others_act()
-        return bool(self.hub.inboxes.get(self.nid))
+        return bool(self.hub.inboxes.get(self.nid) or self._offers)
 
     def flush(self, timeout: float = 30.0) -> None:
         """Let everything posted reach the log."""
@@ -181,6 +225,8 @@ class MemoryPort:
         self.closed = True
         self._out.clear()
         self.hub.inboxes.pop(self.nid, None)
+        if self in self.hub.listening:
+            self.hub.listening.remove(self)
 
 
 class MemoryHostPort(MemoryPort):
@@ -201,6 +247,8 @@ class MemoryTerm:
         self.epoch = self.hub.epoch
         self.name = f"{port.session}.{self.epoch}"
         self.lost = False
+        self.answers: dict[str, Answer] = {}
+        self.hub.answers.append(self.answers)
         self._read = 0
         self._marker = self.hub.marker
         markers = [record for record in self.hub.log if record.origin == "tick"]

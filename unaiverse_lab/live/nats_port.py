@@ -16,7 +16,19 @@ import msgspec
 from unaiverse_lab.core.errors import LabError
 from unaiverse_lab.live.broker import BrokerError
 from unaiverse_lab.live.link import Link
-from unaiverse_lab.live.port import IN_LIMIT, OUT_LIMIT, Backpressure, BlobError, Caps, LinkEvent, Refused, Ticket
+from unaiverse_lab.live.port import (
+    IN_LIMIT,
+    OFFERS,
+    OUT_LIMIT,
+    Backpressure,
+    BlobError,
+    Caps,
+    LinkEvent,
+    Offer,
+    Refused,
+    Ticket,
+    answer_in,
+)
 from unaiverse_lab.live.wire import (
     INLINE,
     MAX_BLOB,
@@ -34,6 +46,7 @@ from unaiverse_lab.live.wire import (
     encode_frame,
     frame_of,
     id_of,
+    unnumbered,
 )
 
 WINDOW = 256
@@ -80,13 +93,21 @@ class Subjects:
         """What a member is told."""
         return f"{self.prefix}.in.{nid}.{token}"
 
+    def lossy(self, nid: str) -> str:
+        """What it offers past the log."""
+        return f"{self.prefix}.lossy.{nid}"
+
+    def question(self, nid: str, name: str) -> str:
+        """Where it asks something."""
+        return f"{self.prefix}.q.{nid}.{name}"
+
     def join(self, nid: str) -> str:
         """Where it asks to be let in."""
         return f"{self.prefix}.join.{nid}"
 
     def again(self, nid: str) -> str:
         """Where it asks for what it missed."""
-        return f"{self.prefix}.q.{nid}.resync"
+        return self.question(nid, "resync")
 
     def chunk(self, sha256: str, index: int) -> str:
         """One part of a long message."""
@@ -123,6 +144,10 @@ class NatsPort:
         self.events: deque[LinkEvent] = deque(maxlen=1024)
         self.refused = 0
         self.resends = 0
+        self.lost = 0
+        self._offered: deque[bytes] = deque()
+        self._offers: deque[Offer] = deque()
+        self._hears = False
         self._n = 0
         self._waiting: deque[tuple[Ticket, bytes, str]] = deque()
         self._stored = 0  # counted by the link's thread, _n by the one that posts
@@ -260,6 +285,73 @@ class NatsPort:
             frames.append(self._in.popleft())
         return frames
 
+    # ------------------------------------------------------------------ past the log
+
+    def offer(self, frame: Frame) -> bool:
+        """Send something that may be lost; see :class:`~.port.Port`."""
+        data = unnumbered(frame)
+        if not self.link.is_up or len(self._offered) >= OUT_LIMIT:
+            self.lost += 1
+            return False
+        self._offered.append(data)
+        if len(self._offered) == 1:
+            self.link.soon(self.link.begin, self._send_offers)
+        return True
+
+    async def _send_offers(self) -> None:
+        subject, offered = self.subjects.lossy(self.nid), self._offered
+        while offered:
+            await self.link.nats.publish(subject, offered.popleft())
+
+    def offers(self) -> list[Offer]:
+        """What others offered; see :class:`~.port.Port`."""
+        if not self._hears:
+            self.link.call(self._hear(), 5.0)
+            self._hears = True
+        found: list[Offer] = []
+        while self._offers:
+            found.append(self._offers.popleft())
+        return found
+
+    async def _hear(self) -> None:
+        await self.link.nats.subscribe(self.subjects.lossy("*"), cb=self._on_offer)
+        await self.link.barrier()
+
+    async def _on_offer(self, message: Any) -> None:
+        origin = message.subject.rpartition(".")[2]
+        if origin == self.nid:
+            return
+        try:
+            offer = Offer(origin, decode_frame(message.data))
+        except WireError:
+            self.refused += 1
+            return
+        if len(self._offers) >= OFFERS:
+            self.lost += 1
+            with contextlib.suppress(IndexError):
+                self._offers.popleft()
+        self._offers.append(offer)
+        if len(self._offers) == 1:
+            self.link.notify()
+
+    def query(self, name: str, body: dict[str, Any] | None = None, timeout: float = 2.0) -> dict[str, Any]:
+        """Ask the host something; see :class:`~.port.Port`."""
+        data = unnumbered(frame_of(Kind.QUESTION, body or {}))
+        return self.link.call(self._query(name, data, timeout), timeout + 5.0)
+
+    async def _query(self, name: str, data: bytes, timeout: float) -> dict[str, Any]:
+        if not name.isidentifier():
+            raise Refused("unknown_question", f"{name!r} is no question")
+        try:
+            message = await self.link.nats.request(self.subjects.question(self.nid, name), data, timeout=timeout)
+            return answer_in(decode_frame(message.data))
+        except LabError:
+            raise
+        except Exception as error:
+            raise Refused("no_answer", f"nobody answered {name!r} within {timeout:g} s") from error
+
+    # ------------------------------------------------------------------ waiting
+
     def wait(self, timeout: float) -> bool:
         """Wait until something came."""
         with self.link.news:
@@ -273,7 +365,7 @@ class NatsPort:
         return time.monotonic() - self._heard
 
     def _something(self) -> bool:
-        return bool(self._in)
+        return bool(self._in or self._offers)
 
     async def _listen(self, token: str) -> None:
         self._token = token

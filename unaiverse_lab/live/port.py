@@ -7,14 +7,20 @@ All of it is synchronous: no ``await`` and no name of NATS above this line.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
-from typing import NamedTuple, Protocol
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, Protocol
 
-from unaiverse_lab.core.errors import LabError
-from unaiverse_lab.live.wire import BlobRef, Frame, Grant, Join
+from unaiverse_lab.core.errors import LabError, did_you_mean
+from unaiverse_lab.live.wire import BlobRef, Frame, Grant, Join, Kind, Refusal, body_in, frame_of
 
 IN_LIMIT = OUT_LIMIT = 4096
 """Frames that may wait on each side of a port."""
+
+OFFERS = 256
+"""Frames that came past the log and wait to be looked at; of more, the newest."""
+
+Answer = Callable[[str, dict[str, Any]], dict[str, Any]]
+"""Answers a question of a member: its node id and what it asks, what is answered."""
 
 
 class Caps(NamedTuple):
@@ -45,6 +51,13 @@ class LogRecord(NamedTuple):
     """A frame in the log: its number there, who it is from (``"tick"``, ``"sys"`` or a node id), the frame."""
 
     seq: int
+    origin: str
+    frame: Frame
+
+
+class Offer(NamedTuple):
+    """A frame that came past the log: who it is from (a node id), the frame."""
+
     origin: str
     frame: Frame
 
@@ -90,12 +103,38 @@ class Knock(NamedTuple):
     answer: Callable[[Frame], None]
 
 
+def answer_to(question: Frame, name: str, nid: str, answers: Mapping[str, Answer]) -> Frame:
+    """What is answered to a question: an answer, or a refusal that says why not."""
+    known = answers.get(name)
+    if known is None:
+        detail = f"the host answers no question {name!r}.{did_you_mean(name, answers)}"
+        return frame_of(Kind.REFUSAL, Refusal("", "unknown_question", detail))
+    try:
+        return frame_of(Kind.ANSWER, known(nid, body_in(question, dict)))
+    except Exception as error:
+        return frame_of(Kind.REFUSAL, Refusal("", "malformed", f"{type(error).__name__}: {error}"))
+
+
+def answer_in(frame: Frame) -> dict[str, Any]:
+    """The answer to a question.
+
+    Raises:
+        Refused: there is none.
+        WireError: it is something else.
+    """
+    if frame.kind == Kind.REFUSAL:
+        no = body_in(frame, Refusal)
+        raise Refused(no.reason, no.detail)
+    return body_in(frame, dict)
+
+
 class Port(Protocol):
     """A node's place at the log; called from the thread that gives the node its turns."""
 
     nid: str
     caps: Caps
     events: deque[LinkEvent]
+    lost: int
 
     @property
     def silence(self) -> float:
@@ -110,6 +149,26 @@ class Port(Protocol):
         Raises:
             Backpressure: too many are waiting.
             EventTooLarge: longer than a frame may be.
+        """
+
+    def offer(self, frame: Frame) -> bool:
+        """Send something that may be lost to all others, past the log; never waits. False: it was dropped here.
+
+        Raises:
+            EventTooLarge: longer than a frame may be.
+        """
+
+    def offers(self) -> list[Offer]:
+        """What others offered since the last call, the newest 256; the first call begins to listen.
+
+        ``lost`` counts what was dropped here, on either side.
+        """
+
+    def query(self, name: str, body: dict[str, Any] | None = None, timeout: float = 2.0) -> dict[str, Any]:
+        """Ask the host something, past the log: ``"time"``, ``"roster"`` or ``"status"``.
+
+        Raises:
+            Refused: the host does not answer such a question, or does not answer at all within so many seconds.
         """
 
     def wait(self, timeout: float) -> bool:
@@ -147,11 +206,13 @@ class Term(Protocol):
     """One uninterrupted leadership.
 
     ``name`` is that of no other one. ``last_tick`` is that of the newest marker in the log, -1: there is none.
+    ``answers`` has what answers the questions of members, by name; called at any time, by any thread.
     """
 
     epoch: int
     lost: bool
     last_tick: int
+    answers: dict[str, Answer]
 
     @property
     def name(self) -> str:

@@ -41,6 +41,7 @@ T = TypeVar("T")
 class Kind(IntEnum):
     """What a frame is."""
 
+    SAMPLE = 4
     MARKER = 9
     JOIN = 10
     FACT = 11
@@ -49,6 +50,8 @@ class Kind(IntEnum):
     DELIVERY = 25
     GRANT = 26
     LEAVE = 27
+    QUESTION = 28
+    ANSWER = 29
 
 
 class WireError(LabError, ValueError):
@@ -265,6 +268,11 @@ def _check_join(join: Join, length: int) -> None:
     for candidate in join.nodes:
         check_content(candidate.profile, "profile", length)
         check_content(candidate.options, "options", length)
+
+
+def unnumbered(frame: Frame) -> bytes:
+    """The bytes of a frame that has no place in any order: nobody counts it, nobody asks for it again."""
+    return encode_frame(msgspec.structs.replace(frame, id=bytes(16)))
 
 
 def encode_frame(frame: Frame) -> bytes:
