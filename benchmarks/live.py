@@ -25,12 +25,13 @@ from unaiverse_lab.live.invite import read_invite
 from unaiverse_lab.live.log import NatsHostPort
 from unaiverse_lab.live.member import Member
 from unaiverse_lab.live.nats_port import NatsPort, new_wid
-from unaiverse_lab.live.wire import Kind, encode_frame, frame_of
+from unaiverse_lab.live.wire import Delivery, Kind, Parcel, body_in, encode_frame, frame_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 CROWD, SAID = 50, 20
+BATCH = 64
 FRAME = b"x" * 400
 
 
@@ -84,6 +85,80 @@ def member(invite: str, what: str) -> None:
     if what == "Asker" and isinstance(echo, Echo):
         print(" ".join(f"{seconds:.6f}" for seconds in echo.took[20:]))
     taking.port.close()
+
+
+def listener(url: str, wid: str, what: str) -> None:
+    """Count the samples that come past the log, in a process of its own: prints how many, and in how many seconds."""
+    times: list[float] = []
+    count = 0
+    if what == "raw":
+        import nats
+
+        async def listen() -> None:
+            async def heard(message: object) -> None:
+                nonlocal count
+                count += 1
+                times.append(time.perf_counter())
+
+            client = await nats.connect(url)
+            await client.subscribe(f"raw.{wid}", cb=heard)
+            await client.flush()
+            print("ready", flush=True)
+            while not times or time.perf_counter() - times[-1] < 0.5:
+                await asyncio.sleep(0.1)
+            await client.close()
+
+        asyncio.run(listen())
+    else:
+        port = NatsPort([url], wid)
+        port.offers()
+        print("ready", flush=True)
+        while not times or time.perf_counter() - times[-1] < 0.5:
+            came = port.offers()
+            if what == "batched":
+                count += sum(len(body_in(one.frame, Delivery).parcels) for one in came)
+            else:
+                count += len(came)
+            if came:
+                times.append(time.perf_counter())
+            else:
+                port.wait(0.1)
+        port.close()
+    print(count, times[-1] - times[0], flush=True)
+
+
+def past_the_log(url: str, count: int, what: str) -> tuple[float, float]:
+    """Samples of 400 bytes a second, from one process to another, and which share came.
+
+    ``what``: ``"raw"`` (nats-py alone), ``"single"`` (each in a frame of its own), ``"batched"`` (64 in a frame).
+    """
+    wid = new_wid()
+    started = subprocess.Popen(
+        [sys.executable, __file__, "--listener", url, wid, what], stdout=subprocess.PIPE, text=True,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[1])},
+    )  # fmt: skip
+    assert started.stdout is not None and started.stdout.readline() == "ready\n"
+    if what == "raw":
+        import nats
+
+        async def send() -> None:
+            client = await nats.connect(url)
+            for _ in range(count):
+                await client.publish(f"raw.{wid}", FRAME)
+            await client.drain()
+
+        asyncio.run(send())
+    else:
+        port = NatsPort([url], wid)
+        size = BATCH if what == "batched" else 1
+        for _ in range(count // size):
+            frame = frame_of(Kind.SAMPLE, Delivery([Parcel("Ann", "Bob", FRAME) for _ in range(size)]))
+            while not port.offer(frame):
+                time.sleep(0.0005)
+        port.link.call(port.settle(), 30)
+        port.close()
+    came, seconds = started.communicate(timeout=60)[0].split()
+    return int(came) / float(seconds), int(came) / (count // BATCH * BATCH if what == "batched" else count)
 
 
 @contextmanager
@@ -195,6 +270,10 @@ def measure(quick: bool) -> list[Result]:
     rounds = 1 if quick else 5
     with Broker() as broker:
         url = broker.url
+        samples = [
+            tuple(past_the_log(url, 20_000 if quick else 60_000, what) for what in ("raw", "single", "batched"))
+            for _ in range(rounds)
+        ]
         posts = [posting(url, 4_000 if quick else 20_000) for _ in range(rounds)]
         long = [blobs(url, 16 << 20) for _ in range(rounds)]
         crowds = [crowd(url, 20 if quick else 100) for _ in range(rounds)]
@@ -204,7 +283,15 @@ def measure(quick: bool) -> list[Result]:
     def middle(pairs: list[Any], place: int) -> float:
         return statistics.median(pair[place] for pair in pairs)
 
+    def share(place: int) -> float:
+        return 100 * statistics.median(one[place][0] / one[0][0] for one in samples)
+
     return [
+        Result("N1 samples past the log, each in a frame", statistics.median(one[1][0] for one in samples), "/s"),
+        at_least("N1 ... against nats-py alone", share(1), "%", 70),
+        Result("N1 ... of which came", 100 * statistics.median(one[1][1] for one in samples), "%"),
+        Result("N2 samples past the log, 64 in a frame", statistics.median(one[2][0] for one in samples), "/s"),
+        at_least("N2 ... against nats-py alone", share(2), "%", 100),
         at_most("N14 a private broker is ready", starting(rounds), "ms", 200),
         Result("N3 posted and stored", middle(posts, 0), "frames/s"),
         at_least("N3 ... against nats-py alone", 100 * statistics.median(a / b for a, b in posts), "%", 90),
@@ -221,5 +308,7 @@ def measure(quick: bool) -> list[Result]:
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--member"]:
         member(*sys.argv[2:])
+    elif sys.argv[1:2] == ["--listener"]:
+        listener(*sys.argv[2:])
     else:
         main(measure)

@@ -146,8 +146,9 @@ class NatsPort:
         self.resends = 0
         self.lost = 0
         self._offered: deque[bytes] = deque()
-        self._offers: deque[Offer] = deque()
-        self._hears = False
+        self._came: deque[Any] = deque()
+        self._hears = self._told = False
+        self._lossy = self.subjects.lossy(self.nid)
         self._n = 0
         self._waiting: deque[tuple[Ticket, bytes, str]] = deque()
         self._stored = 0  # counted by the link's thread, _n by the one that posts
@@ -299,9 +300,8 @@ class NatsPort:
         return True
 
     async def _send_offers(self) -> None:
-        subject, offered = self.subjects.lossy(self.nid), self._offered
-        while offered:
-            await self.link.nats.publish(subject, offered.popleft())
+        while self._offered:
+            await self.link.nats.publish(self._lossy, self._offered.popleft())
 
     def offers(self) -> list[Offer]:
         """What others offered; see :class:`~.port.Port`."""
@@ -309,30 +309,40 @@ class NatsPort:
             self.link.call(self._hear(), 5.0)
             self._hears = True
         found: list[Offer] = []
-        while self._offers:
-            found.append(self._offers.popleft())
+        while self._came:
+            message = self._came.popleft()
+            origin = message.subject.rpartition(".")[2]
+            try:
+                found.append(Offer(origin, decode_frame(message.data)))
+            except WireError:
+                self.refused += 1
         return found
+
+    async def settle(self) -> None:
+        """Return when the broker has everything that was offered."""
+        while self._offered:
+            await asyncio.sleep(0.001)
+        await self.link.barrier()
 
     async def _hear(self) -> None:
         await self.link.nats.subscribe(self.subjects.lossy("*"), cb=self._on_offer)
         await self.link.barrier()
 
     async def _on_offer(self, message: Any) -> None:
-        origin = message.subject.rpartition(".")[2]
-        if origin == self.nid:
+        if message.subject == self._lossy:
             return
-        try:
-            offer = Offer(origin, decode_frame(message.data))
-        except WireError:
-            self.refused += 1
-            return
-        if len(self._offers) >= OFFERS:
+        if len(self._came) >= OFFERS:
             self.lost += 1
             with contextlib.suppress(IndexError):
-                self._offers.popleft()
-        self._offers.append(offer)
-        if len(self._offers) == 1:
-            self.link.notify()
+                self._came.popleft()
+        self._came.append(message)
+        if not self._told:
+            self._told = True
+            asyncio.get_running_loop().call_soon(self._tell)
+
+    def _tell(self) -> None:
+        self._told = False
+        self.link.notify()
 
     def query(self, name: str, body: dict[str, Any] | None = None, timeout: float = 2.0) -> dict[str, Any]:
         """Ask the host something; see :class:`~.port.Port`."""
@@ -365,7 +375,7 @@ class NatsPort:
         return time.monotonic() - self._heard
 
     def _something(self) -> bool:
-        return bool(self._in or self._offers)
+        return bool(self._in or self._came)
 
     async def _listen(self, token: str) -> None:
         self._token = token

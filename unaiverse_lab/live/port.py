@@ -16,7 +16,7 @@ from unaiverse_lab.live.wire import BlobRef, Frame, Grant, Join, Kind, Refusal, 
 IN_LIMIT = OUT_LIMIT = 4096
 """Frames that may wait on each side of a port."""
 
-OFFERS = 256
+OFFERS = 4096
 """Frames that came past the log and wait to be looked at; of more, the newest."""
 
 Answer = Callable[[str, dict[str, Any]], dict[str, Any]]
@@ -159,7 +159,7 @@ class Port(Protocol):
         """
 
     def offers(self) -> list[Offer]:
-        """What others offered since the last call, the newest 256; the first call begins to listen.
+        """What others offered since the last call, the newest 4,096; the first call begins to listen.
 
         ``lost`` counts what was dropped here, on either side.
         """
