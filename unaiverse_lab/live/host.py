@@ -53,6 +53,7 @@ if TYPE_CHECKING:
 LOCKSTEP, WALL = "lockstep", "wall"
 BARRIER, GRACE = 5.0, 10.0
 LAST_CHANCE = 0.5
+OVER = "the world is live no more"
 FLUSHED_WITHIN, PATIENCE = 5.0, 6
 
 
@@ -173,6 +174,7 @@ class Host:
         if term is None:
             raise Lost("somebody else leads this world")
         self.term: Term = term
+        term.answers.update(time=self._tell_time, roster=self._tell_roster, status=lambda nid, asked: self.status())
         self.guests: dict[str, Guest] = {}
         self.expected: list[str] = []
         self.refused = 0
@@ -233,6 +235,7 @@ class Host:
 
     def _next_of(self, waiting: list[Knock]) -> Knock | None:
         """Who comes in next; while certain nodes are expected, in their order."""
+        self.expected = [name for name in self.expected if name not in self.home.nodes]
         for knock in waiting:
             names = [_name_in(one) for one in knock.join.nodes]
             if not self.expected or self.expected[: len(names)] == names:
@@ -245,15 +248,17 @@ class Host:
         Raises:
             WorldError: they are not, after so many seconds.
         """
-        self.expected = [name for name in names if name not in self.home.nodes]
-        left = timeout
-        while self.expected:
+        wanted = [name for name in names if name not in self.home.nodes]
+        self.expected = [*(name for name in wanted if name not in self.expected), *self.expected]
+        deadline = monotonic() + timeout
+        while True:
             self.attend()
-            if self.expected:
-                if left <= 0:
-                    raise WorldError(f"nobody called {', '.join(self.expected)} joined within {timeout:g} s")
-                self.port.wait(0.05)
-                left -= 0.05
+            missing = [name for name in wanted if name not in self.home.nodes]
+            if not missing:
+                return
+            if monotonic() >= deadline:
+                raise WorldError(f"nobody called {', '.join(missing)} joined within {timeout:g} s")
+            self.port.wait(0.05)
 
     def _admit(self, knock: Knock) -> None:
         nonce = knock.join.nonce
@@ -274,8 +279,6 @@ class Host:
         self.had_guests = True
         for node in nodes:
             self.session.add(node)
-            if node.name in self.expected:
-                self.expected.remove(node.name)
         guest.view = self._view()
         clock = self.home.clock
         grant = Grant(
@@ -506,6 +509,15 @@ class Host:
         doing.records = [self._bytes(one) for one in doing.records]
         return doing
 
+    # ------------------------------------------------------------------ questions
+
+    def _tell_time(self, nid: str, asked: dict[str, Any]) -> dict[str, Any]:
+        clock = self.home.clock
+        return {"tick": clock.tick, "time": clock.now, "clock": self.clock, "delta": clock.delta}
+
+    def _tell_roster(self, nid: str, asked: dict[str, Any]) -> dict[str, Any]:
+        return {name: role for name, role, _, _ in self.session.status()}
+
     # ------------------------------------------------------------------ small things
 
     @property
@@ -540,9 +552,9 @@ class Host:
     def release(self) -> None:
         """Give the session its own transport back, with what was on its way."""
         for guest in list(self.guests.values()):
-            self._dismiss(guest, "the world is live no more")
-            if not self.term.lost:
-                self._fact("left", guest, "the world is live no more")
+            self._dismiss(guest, OVER)
+            if not self.term.lost and self._link_is_up():
+                self._fact("left", guest, OVER)
             self._part(guest, None)
         self.home.between_ticks.remove(self.attend)
         for one in self.transport.waiting():

@@ -307,26 +307,37 @@ class Member:
             flags = END_OF_TICK if position == len(parts) else 0
             self.port.post(frame_of(Kind.TURN, part, tick, time_ns, flags))
 
-    def run(self, until: Callable[[Member], bool] | None = None, idle: float | None = None) -> None:
+    def run(
+        self,
+        until: Callable[[Member], bool] | None = None,
+        idle: float | None = None,
+        meanwhile: Callable[[], None] | None = None,
+    ) -> None:
         """Take part until the world ends, ``until(self)`` is true, or the host was silent for ``idle`` seconds.
 
-        A host that only does not step is not silent: its link answers.
+        A host that only does not step is not silent: its link answers. ``meanwhile`` is called again and again.
         """
         while self.over is None and (until is None or not until(self)):
+            if meanwhile is not None:
+                meanwhile()
             if not self.pump() and not self.port.wait(0.1) and idle is not None and self.port.silence >= idle:
                 return
 
-    def leave(self, reason: str = "") -> None:
-        """Leave the world: everybody who knows the nodes is told."""
+    def leave(self, reason: str = "", timeout: float = 30.0) -> None:
+        """Leave the world: everybody who knows the nodes is told.
+
+        Raises:
+            BrokerError: the farewell could not be stored within so many seconds.
+        """
         home = self.home
         if home is None:
             return
         for node in self.nodes:
             node.farewell(reason)
         said, home.said.said = home.said.said, []
-        self.port.post(frame_of(Kind.LEAVE, Leave(reason, said), home.clock.tick))
-        self.port.flush()
         self.home = None
+        self.port.post(frame_of(Kind.LEAVE, Leave(reason, said), home.clock.tick))
+        self.port.flush(timeout)
 
     def _inline(self, data: bytes | BlobRef) -> bytes | BlobRef:
         return data if isinstance(data, BlobRef) or len(data) <= INLINE // 2 else self.port.put_blob(data)

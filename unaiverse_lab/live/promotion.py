@@ -109,10 +109,11 @@ class Live:
                     duties = session.synchronizer.between_ticks
                     duties[duties.index(past.history.consider)] = (fresh := History(session)).consider
                     session._history = fresh
-            if self.broker is None and not self.port.keep_log:
+            up = self.port.link.is_up
+            if self.broker is None and not self.port.keep_log and up:
                 with contextlib.suppress(Exception):
                     self.port.forget_world()
-            self.port.close()
+            self.port.close(drain=up)
             if self.broker is not None:
                 self.broker.stop()
 
