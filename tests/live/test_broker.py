@@ -148,14 +148,19 @@ def test_it_is_said_when_a_server_knows_no_such_durability(any_broker: Broker, t
 @pytest.mark.live
 def test_what_a_newer_server_wrote_is_left_alone(any_broker: Broker) -> None:
     note = any_broker.folder / "store_version.json"
-    assert json.loads(note.read_text()) == {"server": ".".join(map(str, any_broker.version))}
+    written = json.loads(note.read_text())
+    assert written["server"] == ".".join(map(str, any_broker.version))
     any_broker.stop()
-    note.write_text('{"server": "99.1.0"}')
-    with pytest.raises(BrokerError, match=r"nats-server 99\.1\.0 wrote .* an older server cannot read it"):
+    note.write_text(json.dumps(written | {"server": "99.1.0"}))
+    with pytest.raises(BrokerError, match=r"nats-server 99\.1\.0 wrote .* an older one cannot read it"):
         Broker(any_broker.folder, any_broker.server)
-    for older in ('{"server": "2.9.0"}', "not this"):
+    for older in ('{"server": "2.9.0", "room": 1}', "not this", "[]"):
         note.write_text(older)
         Broker(any_broker.folder, any_broker.server).stop()
+    note.write_text(json.dumps(written | {"room": 10**14}))
+    with Broker(any_broker.folder, any_broker.server) as again:
+        configuration = json.loads((again.folder / "server.conf").read_text())
+    assert configuration["jetstream"]["max_file_store"] == 10**14  # streams that were given room keep it
 
 
 @pytest.mark.live

@@ -163,7 +163,7 @@ def test_that_the_log_is_full_is_told_and_passes(any_broker: Broker) -> None:
 @pytest.mark.live
 def test_that_the_broker_stores_nothing_is_told_and_passes(any_broker: Broker, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(nats_port, "STORED_WITHIN", 0.1)
-    monkeypatch.setattr(module, "STUCK_AFTER", 0.15)
+    monkeypatch.setattr(module, "APART", 0.05)
     host = NatsHostPort([any_broker.url], new_wid())
     host.link.room = lambda: any_broker.room
     member = NatsPort([any_broker.member_url], host.subjects.wid)

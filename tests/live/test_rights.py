@@ -6,14 +6,17 @@ import asyncio
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from live.loads import in_time
 from live.threads import equals_the_synchronizer, live_room
 from unaiverse_lab.live.broker import Broker
 from unaiverse_lab.live.log import NatsHostPort
 from unaiverse_lab.live.nats_port import NatsPort, new_wid
+from unaiverse_lab.live.wire import Kind, frame_of
 
 nats = pytest.importorskip("nats")
 
@@ -95,6 +98,7 @@ async def hijack(world: World) -> None:
     purge = f"$JS.API.STREAM.PURGE.{to.log}"
     master, room = f"{to.prefix}.mst.{OTHER}", to.inbox(OTHER, TOKEN)
     foreign = [to.tick, to.sys, to.out(OTHER), master, room, f"{blob}1", to.join(OTHER), to.again(OTHER), purge]
+    foreign.append(to.lossy(OTHER))
     rounds = 20
     for _ in range(rounds):
         for reply in foreign:
@@ -203,3 +207,49 @@ def test_a_world_whose_members_have_members_rights_runs_as_in_one_process(any_br
         equals_the_synchronizer(session, "chat", 100)
         assert live.status()["refused"] == 0
         assert [thread.port.link.counts["errors"] for thread in threads] == [0] * 4
+
+
+class OneAccount(Broker):
+    """As somebody's own broker may be: everybody is the same user of the same account."""
+
+    def _configuration(self) -> dict[str, Any]:
+        configuration = super()._configuration()
+        user = configuration.pop("accounts")["CORE"]["users"][0]
+        return {**configuration, "authorization": {"users": [user]}}
+
+
+@pytest.mark.live
+def test_a_broker_with_one_account_serves_as_well(any_broker: Broker, tmp_path: Path) -> None:
+    with OneAccount(tmp_path / "theirs", any_broker.server) as theirs:
+        with live_room("chat", theirs.url) as (session, live, threads):
+            data = bytes(100_000)
+            assert threads[0].port.get_blob(threads[1].port.put_blob(data)) == data
+            session.step(60)
+            equals_the_synchronizer(session, "chat", 60)
+            assert live.status()["refused"] == 0
+
+
+@pytest.mark.live
+def test_offers_cross_the_accounts_once(any_broker: Broker) -> None:
+    with world_at(any_broker) as world:
+        members = [NatsPort([any_broker.member_url], world.to.wid) for _ in range(2)]
+        ports = [world.port, *members]
+        came: dict[str, list[tuple[str, int]]] = {port.nid: [] for port in ports}
+
+        def collect() -> bool:
+            for port in ports:
+                came[port.nid] += [(offer.origin, offer.frame.tick) for offer in port.offers()]
+            return all(len(offers) >= 20 for offers in came.values())
+
+        try:
+            collect()
+            for tick in range(10):
+                for port in ports:
+                    assert port.offer(frame_of(Kind.TURN, b"sample", tick))
+            assert in_time(collect)
+            for port in ports:
+                others = [other.nid for other in ports if other is not port]
+                assert sorted(came[port.nid]) == sorted((nid, tick) for nid in others for tick in range(10))
+        finally:
+            for member in members:
+                member.close()

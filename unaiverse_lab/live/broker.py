@@ -13,11 +13,9 @@ import sys
 import sysconfig
 import tempfile
 import time
-import urllib.error
 import urllib.request
 import weakref
 from pathlib import Path
-from types import TracebackType
 from typing import Any, BinaryIO
 
 from unaiverse_lab.core.errors import LabError
@@ -56,8 +54,7 @@ exec 3<&0 </dev/null
     if ! read -r _ <&3; then
         kill $$
         for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do kill -0 $$ || break; sleep 0.2; done
-        kill -9 $$
-        test -z "$scratch" || rm -rf "$scratch"
+        kill -9 $$; test -z "$scratch" || rm -rf "$scratch"
     fi
 } >/dev/null 2>&1 &
 exec "$@" 3<&-
@@ -190,7 +187,10 @@ class Broker:
     @property
     def room(self) -> str:
         """How much it can still store."""
-        return f"{shutil.disk_usage(self.folder).free / 1e6:,.0f} MB are free on the disk of {self.folder}"
+        try:
+            return f"{shutil.disk_usage(self.folder).free / 1e6:,.0f} MB are free on the disk of {self.folder}"
+        except OSError as error:
+            return str(error)
 
     def start(self) -> None:
         """Start the server, on the port it had before if it had one; returns when it is ready.
@@ -203,11 +203,10 @@ class Broker:
         with self._lock() as lock:
             self._check_store()
             path = self.folder / "server.conf"
-            path.unlink(missing_ok=True)
+            for left in (path, self.folder / "server.log", *self.folder.glob("*.ports")):
+                left.unlink(missing_ok=True)
             with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
                 json.dump(self._configuration(), file, ensure_ascii=False, indent=1)  # which the server reads as well
-            for left in (*self.folder.glob("*.ports"), self.folder / "server.log"):
-                left.unlink(missing_ok=True)
             command, guard = [str(self.server), "-c", str(path)], sys.platform != "win32"
             if guard:
                 command = ["/bin/sh", "-c", GUARD, "sh", str(self.folder) if self._scratch else "", *command]
@@ -219,7 +218,8 @@ class Broker:
             _guarded.add(self._process)
         atexit.register(self.stop)
         self._wait_until_ready()
-        (self.folder / STORE_VERSION).write_text(json.dumps({"server": dotted(self.version)}))
+        note = {"server": dotted(self.version), "room": self._room}
+        (self.folder / STORE_VERSION).write_text(json.dumps(note))
 
     def _lock(self) -> BinaryIO:
         """What the server will write its first words to: as long as it has it open, no other server gets it."""
@@ -230,23 +230,24 @@ class Broker:
         except BlockingIOError:
             file.close()
             pid = self.folder / "pid"
-            which = f"process {pid.read_text().strip()}" if pid.exists() else "it only begins"
-            raise BrokerError(
-                f"another broker works in {self.folder}: {which}. Name another folder, or stop it"
-            ) from None
+            which = f"process {pid.read_text().strip()}" if pid.exists() else "it begins just now"
+            raise BrokerError(f"another broker works in {self.folder}: {which}. Stop it, or use another one") from None
         file.truncate(0)
         return file
 
     def _check_store(self) -> None:
+        """Whether this server can read what is in the folder, and how much that may be: never less than it was."""
+        self._room = int(SHARE_OF_DISK * shutil.disk_usage(self.folder).free)
         try:
-            wrote = str(json.loads((self.folder / STORE_VERSION).read_text())["server"])
-            newer = tuple(map(int, wrote.split("."))) > self.version
-        except (OSError, ValueError, LookupError, TypeError):
+            note = json.loads((self.folder / STORE_VERSION).read_text())
+            wrote, room = tuple(map(int, note["server"].split("."))), int(note["room"])
+        except (OSError, ValueError, LookupError, TypeError, AttributeError):
             return
-        if newer:
+        self._room = max(self._room, room)
+        if wrote > self.version:
             raise BrokerError(
-                f"nats-server {wrote} wrote what is in {self.folder}, and {self.server} is {dotted(self.version)}: an "
-                "older server cannot read it. Take one as new as that, or another folder"
+                f"nats-server {dotted(wrote)} wrote what is in {self.folder}, and {self.server} is "
+                f"{dotted(self.version)}: an older one cannot read it. Take one as new as that, or another folder"
             )
 
     def _configuration(self) -> dict[str, Any]:
@@ -267,7 +268,7 @@ class Broker:
             "jetstream": {
                 "store_dir": str(self.folder / "store"),
                 "max_memory_store": 256 << 20,
-                "max_file_store": int(SHARE_OF_DISK * shutil.disk_usage(self.folder).free),
+                "max_file_store": self._room,
                 **({"sync_interval": sync} if sync else {}),
             },
             "accounts": {
@@ -290,26 +291,18 @@ class Broker:
         while time.monotonic() < deadline:
             if self._process.poll() is not None:
                 raise BrokerError(f"{self.server} ended with code {self._process.returncode}: {self._end_of_log()}")
-            if self._read_ports() and self._healthy():
+            if self._is_ready(self._process.pid):
                 return
             time.sleep(0.003)
         raise BrokerError(f"{self.server} is not ready after {READY_WITHIN:g} s: {self._end_of_log()}")
 
-    def _read_ports(self) -> bool:
-        assert self._process is not None
+    def _is_ready(self, pid: int) -> bool:
         try:
-            ports = json.loads((self.folder / f"{self.server.name}_{self._process.pid}.ports").read_text())
-            self.port = int(ports["nats"][0].rpartition(":")[2])
-            self._monitor = int(ports["monitoring"][0].rpartition(":")[2])
-        except (OSError, ValueError, LookupError):
-            return False
-        return True
-
-    def _healthy(self) -> bool:
-        try:
+            ports = json.loads((self.folder / f"{self.server.name}_{pid}.ports").read_text())
+            self.port, self._monitor = (int(ports[of][0].rpartition(":")[2]) for of in ("nats", "monitoring"))
             with urllib.request.urlopen(f"http://127.0.0.1:{self._monitor}/healthz", timeout=1.0) as answer:
                 return bool(answer.status == 200)
-        except (OSError, urllib.error.URLError):
+        except (OSError, ValueError, LookupError):
             return False
 
     def _end_of_log(self) -> str:
@@ -356,9 +349,7 @@ class Broker:
     def __enter__(self) -> Broker:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.stop()
 
 

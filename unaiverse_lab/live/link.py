@@ -31,8 +31,9 @@ LONGEST_MESSAGE = 516 * 1024
 OLDEST = (2, 9, 10)
 SAFE = {(2, 11): 16, (2, 12): 7}
 ALLOW_OLD = "UNAIVERSE_LAB_ALLOW_OLD_SERVER"
-STUCK_AFTER = 3.5
-"""Seconds from the first time the broker, though there, did not say that it stored something, until that is told."""
+STUCK_AFTER, APART = 3, 1.8
+"""How often the broker, though there, did not say that it stored something, until that is told; so many seconds apart
+at least. A broker whose disk is full may also answer nobody for a while, so links break meanwhile."""
 
 FULL = (10023, 10047, 10077)
 
@@ -116,7 +117,7 @@ class Link:
         self.last_error = ""
         self.trouble = ""
         self.room: Callable[[], str] = str
-        self._unanswered = 0.0
+        self._missed, self._missed_at = 0, 0.0
         self._was_up = False
         self.counts = {"up": 0, "down": 0, "errors": 0}
         self._tasks: list[asyncio.Task[None]] = []
@@ -266,7 +267,7 @@ class Link:
 
     def stored(self) -> None:
         """The broker has stored something."""
-        self._unanswered, self.trouble = 0.0, ""
+        self._missed, self.trouble = 0, ""
 
     def not_stored(self, code: int = 0, what: str = "") -> None:
         """The broker did not store something: it said why, as an error of JetStream, or nothing in time.
@@ -277,8 +278,9 @@ class Link:
             self._complain("error", f"{'broker_full' if code in FULL else 'not stored'}: {what} ({code})")
             return
         now = time.monotonic()
-        self._unanswered = self._unanswered or now
-        if self.is_up and now - self._unanswered >= STUCK_AFTER:
+        if self.is_up and now - self._missed_at >= APART:
+            self._missed, self._missed_at = self._missed + 1, now
+        if self._missed >= STUCK_AFTER:
             self._complain("broker_stuck", f"the broker is there, and stores nothing. {self.room()}".rstrip())
 
     def _complain(self, kind: str, what: str) -> None:
@@ -306,7 +308,8 @@ class Link:
 
     async def _on_up(self) -> None:
         self.counts["up"] += 1
-        self.stored()
+        if self._missed < STUCK_AFTER:
+            self.trouble = ""
         self.up.set()
         self.tell("up")
         for again in list(self.on_up):
