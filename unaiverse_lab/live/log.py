@@ -11,7 +11,7 @@ import msgspec
 
 from unaiverse_lab.core.errors import LabError
 from unaiverse_lab.live.broker import BrokerError
-from unaiverse_lab.live.nats_port import NatsPort, Stored, stored_in
+from unaiverse_lab.live.nats_port import NatsPort
 from unaiverse_lab.live.port import Answer, Knock, LogRecord, Lost, answer_to
 from unaiverse_lab.live.wire import (
     Frame,
@@ -119,10 +119,8 @@ class NatsTerm:
         self.restarts = 0
         self._marker_seq = 0
         self._marker_seqs: deque[int] = deque()
-        self._commits = 0
-        self._committed: bool | None = None
+        self._committed = self._contested = False
         self._writing = b""
-        self._acks = ""
         self._read: deque[LogRecord] = deque()
         self._next_seq = 1
         self._asked = 0
@@ -156,8 +154,6 @@ class NatsTerm:
                 self.epoch, self.last_tick = marker.epoch + 1, marker.tick
         self._next_seq = (await self.link.js.stream_info(self.subjects.log)).state.last_seq + 1
         nats = self.link.nats
-        self._acks = nats.new_inbox()
-        await nats.subscribe(f"{self._acks}.*", cb=self._on_marker_stored)
         await nats.subscribe(self.subjects.join("*"), cb=self._on_knock)
         await nats.subscribe(self.subjects.again("*"), cb=self._on_resync)
         await nats.subscribe(self.subjects.question("*", "*"), cb=self._on_question)
@@ -246,9 +242,12 @@ class NatsTerm:
         except WireError:
             self.port.refused += 1
         self._next_seq = seq + 1  # only now: caught_up looks at it from another thread
-        if message.data == self._writing and self._committed is None:
-            self._note_marker(seq)
-            self._committed = True
+        if kind == "tick":
+            if message.data != self._writing:
+                self._contested = True
+            elif not self._committed:
+                self._note_marker(seq)
+                self._committed = True
         self.link.notify()
         if self._asked <= PULL // 2:
             await self._pull()
@@ -290,36 +289,23 @@ class NatsTerm:
         data = encode_frame(msgspec.structs.replace(frame, id=identity))
         if not self._commit_at_once(data, identity.hex()):
             self.lost = not self.link.call(self._commit(data, marker, identity.hex()), None)
+            self._contested = False
         return not self.lost
 
     def _commit_at_once(self, data: bytes, identity: str) -> bool:
-        """Write a marker, with as few changes of thread as can be; False: it is not known whether it is stored."""
-        self._commits += 1
-        self._committed, self._writing = None, data
-        self.link.soon(self._write_marker, data, identity, self._commits)
+        """Write a marker and wait until it is read back; False: it is not known whether it is stored."""
+        self._committed, self._writing = False, data
+        self.link.soon(self._write_marker, data, identity)
         with self.link.news:
-            self.link.news.wait_for(lambda: self._committed is not None or self.link.closed, COMMIT_WITHIN)
-        return bool(self._committed)
+            self.link.news.wait_for(lambda: self._committed or self._contested or self.link.closed, COMMIT_WITHIN)
+        return self._committed
 
-    def _write_marker(self, data: bytes, identity: str, number: int) -> None:
-        reply = f"{self._acks}.{number}"
+    def _write_marker(self, data: bytes, identity: str) -> None:
         headers = self._marker_headers(identity)
-        self.link.begin(lambda: self.link.nats.publish(self.subjects.tick, data, reply=reply, headers=headers))
+        self.link.begin(lambda: self.link.nats.publish(self.subjects.tick, data, headers=headers))
 
     def _marker_headers(self, identity: str) -> dict[str, str]:
         return {"Nats-Msg-Id": identity, "Nats-Expected-Last-Subject-Sequence": str(self._marker_seq)}
-
-    async def _on_marker_stored(self, message: Any) -> None:
-        if message.subject.rpartition(".")[2] != str(self._commits) or self._committed is not None:
-            return
-        try:
-            told = stored_in(message.data)
-        except msgspec.MsgspecError:
-            told = Stored()
-        if told.error is None and told.seq:
-            self._note_marker(told.seq)
-        self._committed = told.error is None and bool(told.seq)
-        self.link.notify()
 
     async def _commit(self, data: bytes, marker: Marker, identity: str) -> bool:
         from nats.js.errors import APIError
@@ -358,6 +344,8 @@ class NatsTerm:
             self._marker_seq = seq
 
     def _note_marker(self, seq: int) -> None:
+        if seq == self._marker_seq:
+            return
         self._marker_seq = seq
         self._marker_seqs.append(seq)
         if len(self._marker_seqs) >= 2 * PURGE_EVERY and not self.port.keep_log:
