@@ -24,7 +24,7 @@ class Command:
 
     def __init__(self, folder: Path, *arguments: str, program: tuple[str, ...] = ("-m", "unaiverse_lab")) -> None:
         folder.mkdir(exist_ok=True)
-        name = f"{len(list(folder.iterdir()))}-{arguments[0]}"
+        name = f"{len(list(folder.iterdir()))}-{Path(arguments[0]).stem}"
         self._files = folder / f"{name}.out", folder / f"{name}.err"
         with self._files[0].open("w") as out, self._files[1].open("w") as err:
             self.process = subprocess.Popen(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 import signal
 import socket
@@ -19,6 +20,7 @@ from unaiverse_lab.core.records import Dropped, Fault, Joined
 from unaiverse_lab.live.broker import Broker
 from unaiverse_lab.live.invite import Invite, read_invite
 from unaiverse_lab.live.promotion import Live
+from unaiverse_lab.runtime.launch import gather
 from unaiverse_lab.world.folder import find_world
 
 pytestmark = pytest.mark.live
@@ -303,3 +305,77 @@ def test_who_cannot_join_is_told_why(broker: Broker, tmp_path: Path) -> None:
         assert "Did you mean 'ChatRoom'?" in told
         code, told = refused(str(card), "pass")
         assert (code, "run_1.py runs no node" in told) == (2, True)
+
+
+def test_a_script_joins_by_itself_the_world_whose_name_it_says(broker: Broker, tmp_path: Path) -> None:
+    script = find_world("chat") / "run_1.py"
+    with commands(tmp_path) as start:
+        early = start(str(script), program=())
+        assert early.ends() == 1
+        assert "there is no live world 'ChatRoom'" in early.err
+        host = start(
+            "host", "chat", "--broker", broker.url, "--expect", ",".join(CHAT), "--clock", "lockstep",
+            "--ticks", "400", "--seed", "3",
+        )  # fmt: skip
+        host.says("waiting for")
+        members = [start(str(script.with_name(f"run_{number}.py")), program=()) for number in (4, 2, 1, 3)]
+        assert host.ends(90) == 0, host.err
+        assert [(one.ends(), one.out, one.err.splitlines()[-1]) for one in members] == [
+            (0, "", "over: the world is live no more")
+        ] * 4
+        alone = start("run", "chat", "--ticks", "400", "--seed", "3")
+        assert alone.ends() == 0
+        assert alone.out == host.out.partition("\n")[2]
+        gone = start(str(script), program=())
+        assert gone.ends() == 1
+
+
+def test_a_script_stays_for_as_long_as_it_says(broker: Broker, tmp_path: Path) -> None:
+    folder = tmp_path / "counting"
+    shutil.copytree(COUNTING, folder)
+    session = lab.Session(None, 3)
+    session.add(gather(folder, world_only=True)[0])
+    live = asyncio.run(session.promote(broker.url))
+    script = folder / "one.py"
+    text = "from unaiverse_lab import Agent, Node\nNode(Agent(), {!r}).run(join_world={!r}, {})\nprint('done')\n"
+    with commands(tmp_path) as start:
+        for name, limit in (("Ann", "cycles=30"), ("Bob", "max_time=1.0"), ("Cyd", "cycles=None")):
+            script.write_text(text.format(name, str(live.invite), limit))
+            member = start(str(script), program=())
+            live.wait_for(name)
+            begun = session.tick
+            member.says(f"{name}: in Hall")
+            if name == "Cyd":
+                member.process.send_signal(signal.SIGINT)
+            while name in session.nodes:
+                session.step()
+                time.sleep(0.01)
+            assert member.ends() == 0
+            assert member.out == "done\n"
+            assert f"{name}: left Hall" in member.err
+            assert name != "Ann" or session.tick - begun in (31, 32)
+        session.close()
+    assert left(session) == [("Ann", None), ("Bob", None), ("Cyd", "stopped with Ctrl+C")]
+
+
+def test_who_no_longer_wants_to_be_let_in_is_forgotten(broker: Broker, tmp_path: Path) -> None:
+    chat = find_world("chat")
+    session = lab.Session(None, 3)
+    session.add(gather("chat", world_only=True)[0])
+    live = asyncio.run(session.promote(broker.url, expect=CHAT[:2]))
+    with commands(tmp_path) as start:
+        early = start("join", str(live.invite), str(chat / "run_2.py"))
+        early.says("ChatAI: waiting to be let into ChatRoom ...")
+        early.process.send_signal(signal.SIGINT)
+        assert early.ends() == 130
+        assert early.err.splitlines()[-1] == "ChatAI: stopped with Ctrl+C, before it was let in"
+        first = start("join", str(live.invite), str(chat / "run_1.py"))
+        live.wait_for("Broadcaster")
+        live.host.attend()
+        assert list(session.nodes) == ["ChatRoom", "Broadcaster"]
+        second = start("join", str(live.invite), str(chat / "run_2.py"))
+        live.wait_for("ChatAI")
+        session.step(50)
+        assert live.status()["late"] == []
+        session.close()
+        assert [first.ends(), second.ends()] == [0, 0]

@@ -189,6 +189,7 @@ class Host:
         self.home.between_ticks.insert(0, self.attend)
         self.pace = Pace(self.home.clock) if clock == WALL else None
         self._knocks: list[Knock] = []
+        self._withdrawn: deque[str] = deque(maxlen=1024)
         self._back: deque[Parcel] = deque()
         self._order = Sequence()
         self._in_tick = False
@@ -219,7 +220,7 @@ class Host:
                 self._dismiss(guest, f"nothing was heard of it for {self.grace:g} s")
                 self._part(guest, None)
         self._knocks += self.term.knocks()
-        waiting, self._knocks = self._knocks, []
+        waiting, self._knocks = [knock for knock in self._knocks if knock.nid not in self._withdrawn], []
         while (knock := self._next_of(waiting)) is not None:
             waiting.remove(knock)
             self._admit(knock)
@@ -308,7 +309,10 @@ class Host:
         """A member's nodes leave: with what they said last, or with a farewell in their name."""
         for parcel in leave.parcels if leave is not None else ():
             if any(node.peer_id == parcel.sender for node in guest.nodes):
-                self.transport.relay(Entry(parcel.sender, parcel.target, self._bytes(parcel.body), True))
+                try:
+                    self.transport.relay(Entry(parcel.sender, parcel.target, self._bytes(parcel.body), True))
+                except LabError:
+                    self.refused += 1
         for node in guest.nodes:
             node.silently = leave is not None
             self.session.remove(node.name, leave.reason if leave is not None else "lost")
@@ -484,6 +488,8 @@ class Host:
             elif (guest := self.guests.get(record.origin)) is not None:
                 for one in guest.order.take(frame.n, frame):
                     self._hear(guest, one)
+            elif frame.kind == Kind.LEAVE:
+                self._withdrawn.append(record.origin)
         except LabError:
             self.refused += 1
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -204,7 +205,12 @@ def take_part(
             port = NatsPort(invite.urls, invite.wid)
             try:
                 member = Member(port, nodes, kit)
-                _come_in(member, names, invite, say, timeout)
+                try:
+                    _come_in(member, names, invite, say, timeout)
+                except KeyboardInterrupt:
+                    with contextlib.suppress(LabError):
+                        member.withdraw(stopping.asked or "", 2.0)
+                    raise
                 return _stay(member, names, invite, say, idle, until, stopping)
             finally:
                 port.close(timeout=0.5)
@@ -271,3 +277,26 @@ def kit_beside(folders: Iterable[Path]) -> Kit:
         if (folder / "src").is_dir():
             return Kit(folder=folder / "src")
     return Kit()
+
+
+def run_node(node: Node, cycles: int | None = None, max_time: float | None = None) -> None:
+    """Let a node of a script that was started by itself join the live world it wants to, and stay in it.
+
+    Args:
+        node: hosts an agent; its ``join_world`` is an invite, or the name of a world hosted on this machine.
+        cycles, max_time: leave after so many ticks, or seconds.
+
+    Raises:
+        WorldError, Refused, Parted, BrokerError: see :func:`find_invite` and :func:`take_part`.
+    """
+    if not isinstance(node.join_world, str):
+        raise WorldError(f"join_world is the name of a world or an invite, not {node.join_world!r}")
+    invite = find_invite(node.join_world)
+    script = getattr(sys.modules.get("__main__"), "__file__", None)
+    end = None if max_time is None else time.monotonic() + max_time
+
+    def enough(member: Member) -> bool:
+        return (cycles is not None and member.turns >= cycles) or (end is not None and time.monotonic() >= end)
+
+    kit = kit_beside([Path(script).resolve().parent] if script is not None else [Path.cwd()])
+    take_part([node], invite, kit, lambda text: print(text, file=sys.stderr, flush=True), until=enough)

@@ -212,6 +212,7 @@ def facts_of(node: Node) -> Facts:
 
 class Member:
     """Nodes that take part in a world hosted elsewhere. ``over`` says why that world ended; None: it goes on.
+    ``turns`` counts the ticks they have taken part in.
 
     Args:
         port: their place at the log.
@@ -231,6 +232,7 @@ class Member:
         self.home: MemberHome | None = None
         self.dropped = 0
         self.over: str | None = None
+        self.turns = 0
         self._clock = ""
         self._parcels: list[Parcel] = []
         self._facts: dict[str, Facts | None] = {}
@@ -271,6 +273,7 @@ class Member:
             if frame.flags & END_OF_TICK:
                 skip -= 1
                 turns += 1
+        self.turns += turns
         return turns
 
     def _take(self, frame: Frame, run: bool) -> None:
@@ -338,6 +341,18 @@ class Member:
         self.home = None
         self.port.post(frame_of(Kind.LEAVE, Leave(reason, said), home.clock.tick))
         self.port.flush(timeout)
+
+    def withdraw(self, reason: str = "", timeout: float = 30.0) -> None:
+        """Leave, or no longer ask to be let in.
+
+        Raises:
+            BrokerError: that could not be stored within so many seconds.
+        """
+        if self.home is not None:
+            self.leave(reason, timeout)
+        else:
+            self.port.post(frame_of(Kind.LEAVE, Leave(reason, [])))
+            self.port.flush(timeout)
 
     def _inline(self, data: bytes | BlobRef) -> bytes | BlobRef:
         return data if isinstance(data, BlobRef) or len(data) <= INLINE // 2 else self.port.put_blob(data)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import warnings
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from contextvars import ContextVar
@@ -513,23 +514,32 @@ class Node:
 
         Args:
             keep_rejoining: kept for compatibility.
-            options: ``join_world``, ``role_preference`` and other join options, ``cycles``, ``max_time``.
+            options: ``join_world`` (the name of a world that is hosted on this machine, or an invite to one),
+                ``role_preference`` and other join options, ``cycles`` and ``max_time`` (leave after so many ticks, or
+                seconds).
 
-        The node is only noted down, by whoever executes the script: for a synchronized run of a world folder, or to
-        join a live world with ``unaiverse-lab join``.
+        Where a script is executed by somebody (``unaiverse-lab run``, ``host`` or ``join``), the node is only noted
+        down. In a script that is started by itself, the node joins the live world and stays until it is over, or
+        Ctrl+C; the classes of the roles are those in ``src/`` beside the script.
 
         Raises:
-            WorldError: nobody does.
+            WorldError: there is no such world; or there is none to be joined.
+            LabError: it does not let the node in, or goes on without it.
         """
-        nodes = gathering.get()
-        if nodes is None:
-            raise WorldError(
-                "a node cannot run by itself in this process: run its world folder with 'unaiverse-lab run FOLDER', "
-                "let this script join a live world with 'unaiverse-lab join INVITE SCRIPT', or add it to a Session"
-            )
         self.join_world = options.get("join_world")
         self.join_options.update({name: value for name, value in options.items() if name not in RUN_OPTIONS})
-        nodes.append(self)
+        nodes = gathering.get()
+        if nodes is not None:
+            nodes.append(self)
+        elif self.agent is not None and self.join_world is not None:
+            live = importlib.import_module("unaiverse_lab.live.joining")
+            live.run_node(self, options.get("cycles"), options.get("max_time"))
+        else:
+            raise WorldError(
+                "a node cannot run by itself in this process: run its world folder with 'unaiverse-lab run FOLDER', "
+                "host it with 'unaiverse-lab host FOLDER', name the live world that an agent is to join with "
+                "join_world=, or add the node to a Session"
+            )
 
 
 def _nowhere(record: Record) -> None:
