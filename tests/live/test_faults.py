@@ -125,6 +125,17 @@ def test_a_tick_that_is_interrupted_while_it_speaks_is_begun_again() -> None:
     assert room.host.status()["late"] == []
 
 
+def test_a_member_that_the_host_removes_is_told() -> None:
+    room = HubWorld("chat", 3)
+    room.session.step(50)
+    room.session.remove("Polly", "enough of parrots")
+    room.session.step(50)
+    assert room.members[2].over == "the host removed it: enough of parrots"
+    assert list(room.host.status()["members"].values()) == ["Broadcaster", "ChatAI", "Ada"]
+    assert sorted(room.session.world.roster) == ["Ada", "Broadcaster", "ChatAI"]
+    assert room.host.status()["late"] == []
+
+
 @pytest.mark.live
 @CLOCKS
 def test_links_that_are_reset_change_nothing(broker: Broker, clock: str) -> None:

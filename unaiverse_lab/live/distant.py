@@ -90,6 +90,7 @@ class DistantNode(Node):
         self.join_options = dict(candidate.options)
         self.mailbox: list[Doing] = []
         self.silently = False
+        self.parting = ""
         self._later: list[Doing] = []
         self._transport = transport
         agent.behav = self._machine = DistantMachine(agent)
@@ -150,7 +151,7 @@ class DistantNode(Node):
 
     def farewell(self, reason: str = "") -> None:
         """It is gone; if it could not say so itself, everybody is told in its name."""
-        self.state = LEFT
+        self.state, self.parting = LEFT, reason
         host = self._host
         if self.silently or host is None or host.world is None:
             return

@@ -219,6 +219,11 @@ class Host:
                 self._fact("lost", guest, f"silent for {self.grace:g} s")
                 self._dismiss(guest, f"nothing was heard of it for {self.grace:g} s")
                 self._part(guest, None)
+            elif not any(self._has(node) for node in guest.nodes):
+                reason = f"the host removed it{': ' if guest.nodes[0].parting else ''}{guest.nodes[0].parting}"
+                self._fact("left", guest, reason)
+                self._dismiss(guest, reason)
+                self._part(guest, None)
         self._knocks += self.term.knocks()
         waiting, self._knocks = [knock for knock in self._knocks if knock.nid not in self._withdrawn], []
         while (knock := self._next_of(waiting)) is not None:
@@ -313,12 +318,15 @@ class Host:
                     self.transport.relay(Entry(parcel.sender, parcel.target, self._bytes(parcel.body), True))
                 except LabError:
                     self.refused += 1
-        for node in guest.nodes:
+        for node in filter(self._has, guest.nodes):
             node.silently = leave is not None
             self.session.remove(node.name, leave.reason if leave is not None else "lost")
         del self.guests[guest.nid]
         if leave is not None:
             self.term.forget(guest.nid)
+
+    def _has(self, node: DistantNode) -> bool:
+        return self.home.nodes.get(node.name) is node
 
     def _dismiss(self, guest: Guest, reason: str) -> None:
         """Tell a member that this world goes on without it, now or when it can be reached again."""
