@@ -1,4 +1,4 @@
-"""What goes past the log, on both carriers: offers, which may be lost, and questions to the host."""
+"""What goes past the log, on both carriers: offers, which may be lost; questions to the host; the state it saves."""
 
 from __future__ import annotations
 
@@ -115,3 +115,15 @@ def test_a_host_tells_the_time_who_is_there_and_how_it_goes() -> None:
     assert told == {"tick": 3, "time": pytest.approx(3 * told["delta"]), "clock": "lockstep", "delta": told["delta"]}
     assert port.query("roster") == {"room": "world"}
     assert port.query("status")["refused"] == 0
+
+
+def test_the_state_of_a_world_is_replaced_only_by_the_host_that_knows_the_last_one(place: Place) -> None:
+    assert place.term.checkpoint is None
+    long = bytes(range(256)) * 5000
+    for tick, state in enumerate((b"", b"small", long, b"after")):
+        assert place.term.save(state, tick, 10 * tick)
+        other = place.host.campaign()
+        assert other.checkpoint == (tick, 10 * tick, place.term.epoch, state)
+    assert other.save(long, 4, 40)
+    assert not place.term.save(b"late", 4, 41)
+    assert place.host.campaign().checkpoint == (4, 40, other.epoch, long)

@@ -11,8 +11,9 @@ import msgspec
 
 from unaiverse_lab.core.errors import LabError
 from unaiverse_lab.live.broker import BrokerError
+from unaiverse_lab.live.keeping import Keeping
 from unaiverse_lab.live.nats_port import NatsPort
-from unaiverse_lab.live.port import Answer, Knock, LogRecord, Lost, answer_to
+from unaiverse_lab.live.port import Answer, Checkpoint, Knock, LogRecord, Lost, answer_to
 from unaiverse_lab.live.wire import (
     Frame,
     Join,
@@ -36,6 +37,9 @@ PURGE_EVERY = 256
 COMMIT_WITHIN = 1.0
 WRONG_LAST = 10071
 RING = 4096
+KNOCKS = 256
+"""Requests to be let in that wait for the host to look at them."""
+
 INBOX = ("_INBOX.", "_R_.")
 """Where answers go: to who asked, or by way of a subject the server made for the answer to another account."""
 
@@ -103,6 +107,7 @@ class NatsHostPort(NatsPort):
         for stream in (self.subjects.log, self.subjects.blobs):
             with contextlib.suppress(Exception):
                 await self.link.js.delete_stream(stream)
+        await Keeping(self.link, self.subjects.state).forget()
 
 
 class NatsTerm:
@@ -115,6 +120,8 @@ class NatsTerm:
         self.epoch = 1
         self.last_tick = -1
         self.answers: dict[str, Answer] = {}
+        self.checkpoint: Checkpoint | None = None
+        self._keeping = Keeping(self.link, self.subjects.state)
         self.foreign = 0
         self.restarts = 0
         self._marker_seq = 0
@@ -152,6 +159,7 @@ class NatsTerm:
             self._marker_seq = seq
             if marker is not None:
                 self.epoch, self.last_tick = marker.epoch + 1, marker.tick
+        self.checkpoint = await self._keeping.newest()
         self._next_seq = (await self.link.js.stream_info(self.subjects.log)).state.last_seq + 1
         nats = self.link.nats
         await nats.subscribe(self.subjects.join("*"), cb=self._on_knock)
@@ -357,6 +365,13 @@ class NatsTerm:
         with contextlib.suppress(Exception):
             await self.link.js.purge_stream(self.subjects.log, seq=seq)
 
+    def save(self, state: bytes, tick: int, log_seq: int) -> bool:
+        """Save the state of the world, if nobody else saved one since."""
+        saved = self.link.call(self._keeping.save(state, tick, log_seq, self.epoch), 60.0)
+        if saved:
+            self.checkpoint = Checkpoint(tick, log_seq, self.epoch, state)
+        return saved
+
     # ------------------------------------------------------------------ to the members
 
     def emit(self, nid: str, token: str, frame: Frame) -> None:
@@ -459,8 +474,13 @@ class NatsTerm:
         if before is not None and before[1] is not None:
             await self.link.nats.publish(message.reply, before[1])
             return
+        if before is None and len(self._knocks) >= KNOCKS:
+            self.port.refused += 1  # who is in earnest asks again
+            return
         self._answers[join.nonce] = (message.reply, None)
         if before is None:
+            while len(self._answers) > RING:
+                self._answers.pop(next(iter(self._answers)))
             self._knocks.append(Knock(nid, join, lambda frame: self._answer(join.nonce, frame)))
             self.link.notify()
 
@@ -468,9 +488,10 @@ class NatsTerm:
         self.link.call(self._send_answer(nonce, encode_frame(frame)), 10.0)
 
     async def _send_answer(self, nonce: str, data: bytes) -> None:
-        reply = self._answers[nonce][0]
-        self._answers[nonce] = (reply, data)
-        await self.link.nats.publish(reply, data)
+        reply, _ = self._answers.get(nonce, ("", None))
+        if reply:
+            self._answers[nonce] = (reply, data)
+            await self.link.nats.publish(reply, data)
 
     def knocks(self) -> list[Knock]:
         """Who asked to be let in since the last call."""

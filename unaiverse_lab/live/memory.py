@@ -18,6 +18,7 @@ from unaiverse_lab.live.port import (
     Backpressure,
     BlobError,
     Caps,
+    Checkpoint,
     Knock,
     LinkEvent,
     LogRecord,
@@ -65,6 +66,7 @@ class MemoryHub:
         self.waiting: list[Knock] = []
         self.listening: list[MemoryPort] = []
         self.answers: list[dict[str, Answer]] = []
+        self.checkpoint: Checkpoint | None = None
         self.epoch = 0
         self.marker = 0
         self.meanwhile: list[Callable[[], object]] = []
@@ -248,6 +250,7 @@ class MemoryTerm:
         self.name = f"{port.session}.{self.epoch}"
         self.lost = False
         self.answers: dict[str, Answer] = {}
+        self.checkpoint = self.hub.checkpoint
         self.hub.answers.append(self.answers)
         self._read = 0
         self._marker = self.hub.marker
@@ -276,6 +279,13 @@ class MemoryTerm:
         frame = frame_of(Kind.MARKER, marker, tick, stamp_ns)
         identity = id_of(self.port.nid, self.epoch, tick)
         self.hub.marker = self._marker = self.hub.append("tick", msgspec.structs.replace(frame, id=identity))
+        return True
+
+    def save(self, state: bytes, tick: int, log_seq: int) -> bool:
+        """Save the state of the world, if nobody else saved one since."""
+        if self.hub.checkpoint is not self.checkpoint:
+            return False
+        self.checkpoint = self.hub.checkpoint = Checkpoint(tick, log_seq, self.epoch, bytes(state))
         return True
 
     def emit(self, nid: str, token: str, frame: Frame) -> None:

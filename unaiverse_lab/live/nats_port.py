@@ -82,6 +82,7 @@ class Subjects:
         self.prefix = f"uw1.{wid}"
         self.log = f"UW1_{wid.upper()}_LOG"
         self.blobs = f"UW1_{wid.upper()}_BLOB"
+        self.state = f"UW1_{wid.upper()}_STATE"
         self.tick = f"{self.prefix}.tick"
         self.sys = f"{self.prefix}.sys"
 

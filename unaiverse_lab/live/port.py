@@ -95,6 +95,15 @@ class Ticket:
         self.reason: str | None = None
 
 
+class Checkpoint(NamedTuple):
+    """A state of the world that a host saved: after which tick and record of the log, in which epoch, its bytes."""
+
+    tick: int
+    log_seq: int
+    epoch: int
+    state: bytes
+
+
 class Knock(NamedTuple):
     """A member asks to be let in: its node id, its request, and how to answer it (with a grant or a refusal)."""
 
@@ -206,13 +215,15 @@ class Term(Protocol):
     """One uninterrupted leadership.
 
     ``name`` is that of no other one. ``last_tick`` is that of the newest marker in the log, -1: there is none.
-    ``answers`` has what answers the questions of members, by name; called at any time, by any thread.
+    ``answers`` has what answers the questions of members, by name; called at any time, by any thread. ``checkpoint`` is
+    the newest state that a host of this world saved, None: there is none.
     """
 
     epoch: int
     lost: bool
     last_tick: int
     answers: dict[str, Answer]
+    checkpoint: Checkpoint | None
 
     @property
     def name(self) -> str:
@@ -227,6 +238,9 @@ class Term(Protocol):
 
     def commit(self, tick: int, stamp_ns: int, digest: str) -> bool:
         """Write the marker of a tick; False: this host leads no more."""
+
+    def save(self, state: bytes, tick: int, log_seq: int) -> bool:
+        """Save the state of the world after a tick and a record of the log; False: another host saved one since."""
 
     def emit(self, nid: str, token: str, frame: Frame) -> None:
         """Send something to a member; the frame is numbered already. Sent again when the member asks for it."""
