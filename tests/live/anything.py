@@ -57,7 +57,7 @@ def made(cls: type[Any]) -> st.SearchStrategy[Any]:
     return st.builds(cls, **{name: of(hints[name]) for name in cls.__struct_fields__})
 
 
-frames = st.sampled_from(list(Kind)).flatmap(
+frames = st.sampled_from(list(BODIES)).flatmap(
     lambda kind: st.builds(
         msgspec.structs.replace,
         made(BODIES[kind]).map(lambda body: frame_of(kind, body)),
@@ -66,3 +66,36 @@ frames = st.sampled_from(list(Kind)).flatmap(
     )
 )  # fmt: skip
 messages = st.sampled_from(MESSAGES).flatmap(made)
+
+# ---------------------------------------------------------------------- damage
+
+NASTY = [
+    b"\xc1", b"\xc7\x00\xff", b"\xd6\xff\xff\xff\xff\xff", b"\xdd\xff\xff\xff\xff", b"\xdf\xff\xff\xff\xff",
+    b"\xdb\xff\xff\xff\xff", b"\xc6\xff\xff\xff\xff", b"\xcb\x7f\xf8\0\0\0\0\0\0", b"\xcf" + b"\xff" * 8,
+    b"\xd3\x80" + b"\0" * 7, b"\x91" * 40, b"\x81\xa1x" * 20, b"\xc0", b"\x80", b"\x90", b"\xa1\xff", b"\xca\0\0\0\0",
+]  # fmt: skip
+"""Beginnings of what MessagePack has of too much, too deep, not finite, of other types, or nothing."""
+
+programs = st.binary(min_size=2, max_size=34)
+"""How to damage something: :func:`damaged` reads it."""
+
+
+def damaged(whole: list[bytes], program: bytes) -> bytes:
+    """One of these, with bytes changed, inserted, taken out, repeated, cut off: four bytes of the program each."""
+    data = bytearray(whole[int.from_bytes(program[:2]) % len(whole)])
+    for start in range(2, len(program) - 3, 4):
+        deed, high, low, value = program[start : start + 4]
+        place = (high << 8 | low) % (len(data) + 1)
+        if deed % 6 == 0:
+            data[place : place + 1] = bytes([value])
+        elif deed % 6 == 1:
+            data[place:place] = bytes([value])
+        elif deed % 6 == 2:
+            del data[place : place + value % 8 + 1]
+        elif deed % 6 == 3:
+            data[place:place] = data[place : place + value % 32]
+        elif deed % 6 == 4:
+            data[place : place + value % 3] = NASTY[value % len(NASTY)]
+        else:
+            del data[place:]
+    return bytes(data)

@@ -14,6 +14,7 @@ import pytest
 from unaiverse_lab import Agent, HybridStateMachine, NodeProfile, Session, World
 from unaiverse_lab.core.envelope import AgentRefusal, Body
 from unaiverse_lab.core.records import Said
+from unaiverse_lab.data.values import DTYPES, FileContainer
 from unaiverse_lab.live.host import Host
 from unaiverse_lab.live.log import NatsHostPort
 from unaiverse_lab.live.member import Kit, Member
@@ -131,6 +132,22 @@ def turn(n: int = 0, size: int = 0) -> Frame:
     return frame_of(Kind.TURN, Turn([]) if not size else b"x" * size, n)
 
 
+def things() -> list[Any]:
+    """Values of every type that streams carry."""
+    torch, image = pytest.importorskip("torch"), pytest.importorskip("PIL.Image")
+    tensors = [
+        torch.arange(6).reshape(shape).to(getattr(torch, dtype.removeprefix("torch.")))
+        for dtype in DTYPES
+        for shape in ((2, 3), (1, 6, 1))
+    ]
+    return [
+        *tensors, torch.zeros(()), torch.zeros((0, 3)), torch.tensor([float("nan"), float("inf")]),
+        *(image.new(mode, (3, 2)) for mode in ("1", "L", "LA", "P", "RGB", "RGBA", "I;16")),
+        FileContainer(b"\0x", "a.bin"), FileContainer("text", "a.txt", "text/plain"), "tëxt", "", b"\0", None, True,
+        -(2**63), 2**64 - 1, 0.1, float("inf"), [1, ["a"], {}], {"type": "mine", "x": [torch.ones(2)]},
+    ]  # fmt: skip
+
+
 # ---------------------------------------------------------------------- a world
 
 
@@ -155,7 +172,14 @@ class Mouth(Agent):
 
     words: tuple[str, ...] = ("a", "b", "c")
 
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.more: list[tuple[str, bytes]] = []
+
     async def on_tick(self) -> None:
+        more, self.more = self.more, []
+        for target, data in more:
+            self._need_link().post(target, data)
         for word in self.words:
             self._need_link().post("Ear", AgentRefusal(f"{word}{self.clock.tick}"))
 

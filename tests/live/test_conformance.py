@@ -35,13 +35,26 @@ from hypothesis import strategies as st
 import unaiverse_lab as lab
 from live.anything import BODIES, MESSAGES, frames, made, values
 from live.conftest import broker as broker
-from live.places import CARRIERS, JOIN, PEOPLE, Live, Mouth, Place, Scrambler, alone, hall, person, received, turn
+from live.places import (
+    CARRIERS,
+    JOIN,
+    PEOPLE,
+    Live,
+    Mouth,
+    Place,
+    Scrambler,
+    alone,
+    hall,
+    person,
+    received,
+    things,
+    turn,
+)
 from live.rooms import HubWorld, apart, kit
 from live.threads import alike
 from unaiverse_lab.core.envelope import AgentRefusal, StreamSample
 from unaiverse_lab.core.errors import LabError, WorldError
 from unaiverse_lab.core.limits import NotSendable
-from unaiverse_lab.data.values import DTYPES, FileContainer
 from unaiverse_lab.live.member import Kit, Member
 from unaiverse_lab.live.nats_port import CHUNK
 from unaiverse_lab.live.port import IN_LIMIT, OUT_LIMIT, Backpressure, BlobError, Refused
@@ -399,22 +412,6 @@ def test_c6_messages_of_every_kind_come_out_as_they_went_in(cls: Any) -> None:
         assert decode(encode(body)) == body
 
     comes_out()
-
-
-def things() -> list[Any]:
-    """Values of every type that streams carry."""
-    torch, image = pytest.importorskip("torch"), pytest.importorskip("PIL.Image")
-    tensors = [
-        torch.arange(6).reshape(shape).to(getattr(torch, dtype.removeprefix("torch.")))
-        for dtype in DTYPES
-        for shape in ((2, 3), (1, 6, 1))
-    ]
-    return [
-        *tensors, torch.zeros(()), torch.zeros((0, 3)), torch.tensor([float("nan"), float("inf")]),
-        *(image.new(mode, (3, 2)) for mode in ("1", "L", "LA", "P", "RGB", "RGBA", "I;16")),
-        FileContainer(b"\0x", "a.bin"), FileContainer("text", "a.txt", "text/plain"), "tëxt", "", b"\0", None, True,
-        -(2**63), 2**64 - 1, 0.1, float("inf"), [1, ["a"], {}], {"type": "mine", "x": [torch.ones(2)]},
-    ]  # fmt: skip
 
 
 def look(value: Any) -> Any:

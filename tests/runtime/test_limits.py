@@ -203,3 +203,13 @@ def test_an_image_has_so_many_pixels_and_no_more() -> None:
     assert decode(encode(sample(image.new("1", (8000, 5000))))).samples["s"][0]["data"].size == (8000, 5000)  # type: ignore[attr-defined]
     with pytest.raises(StreamError, match="8000 x 5001 pixels"):
         encode(sample(image.new("1", (8000, 5001))))
+
+
+def test_what_is_wrong_with_an_image_is_said_in_the_same_words_each_time() -> None:
+    pytest.importorskip("PIL.Image")
+    told = set()
+    for _ in range(3):
+        with pytest.raises(StreamError, match="7 bytes are no PNG image") as caught:
+            decode(msgspec.msgpack.encode(sample({"type": "img", "data": b"\x89PNG\r\n\x1a"})))
+        told.add(str(caught.value))
+    assert len(told) == 1

@@ -354,9 +354,13 @@ def _decode(data: Any, left: int) -> Any:
 
 
 def _decode_image(data: bytes) -> Any:
-    with optional("PIL.Image").open(io.BytesIO(data), formats=["PNG"]) as image:
-        _check_pixels(image)
-        return image.copy()
+    pillow = optional("PIL.Image")
+    try:
+        with pillow.open(io.BytesIO(data), formats=["PNG"]) as image:
+            _check_pixels(image)
+            return image.copy()
+    except pillow.UnidentifiedImageError:  # its own message has an address in memory
+        raise ValueError(f"{len(data)} bytes are no PNG image") from None
 
 
 def _check_pixels(image: Any) -> None:
