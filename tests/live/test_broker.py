@@ -130,7 +130,11 @@ def test_a_scratch_folder_goes_with_its_server(broker: Broker) -> None:
     assert urls == [mine.url]
     assert mine.url != broker.url
     with mine:
-        assert mine.folder.is_dir()
+        mine.kill()
+        assert mine.pid is None
+        assert until(lambda: not processes_of(mine.folder))
+        mine.start()
+        assert (mine.folder / "server.conf").exists()
     assert not mine.folder.exists()
 
 
