@@ -236,10 +236,78 @@ def crowd(url: str, ticks: int) -> tuple[float, float]:
 
 
 def answers(url: str, ticks: int) -> list[float]:
-    """Seconds from asking to having the answer, of two members in two processes; three ticks of a lockstep world."""
+    """Seconds from asking to having the answer, of two members in two processes; two ticks of a lockstep world."""
     with hosted(url, "Asker", "Answerer", expect=["Asker", "Answerer"]) as (session, started):
         session.step(ticks)
     return [float(word) for word in started[0].communicate(timeout=30)[0].split()]
+
+
+def raw_member(url: str, wid: str, name: str) -> None:
+    """What a member of a lockstep world cannot do without, with nats-py alone: hear of a tick, say something."""
+    import nats
+
+    async def take_part() -> None:
+        client = await nats.connect(url)
+        over = asyncio.Event()
+
+        async def on_tick(message: Any) -> None:
+            if message.data == b"over":
+                over.set()
+            else:
+                await client.publish(f"bare.{wid}.out.{name}", FRAME)
+
+        await client.subscribe(f"bare.{wid}.in", cb=on_tick)
+        await client.flush()
+        print("ready", flush=True)
+        await over.wait()
+        await client.close()
+
+    asyncio.run(take_part())
+
+
+def bare_answers(url: str, ticks: int) -> list[float]:
+    """Seconds that two ticks of a lockstep world of two members take with nats-py alone, in one thread and loop each.
+
+    In a tick the host tells the members, reads in a stream what both say, and writes and reads back a marker there.
+    """
+    import nats
+
+    wid = new_wid()
+    members = [
+        subprocess.Popen([sys.executable, __file__, "--raw-member", url, wid, name], stdout=subprocess.PIPE, text=True)
+        for name in "AB"
+    ]
+    for one in members:
+        assert one.stdout is not None and one.stdout.readline() == "ready\n"
+
+    async def host() -> list[float]:
+        client = await nats.connect(url)
+        js = client.jetstream()
+        await js.add_stream(name=f"BARE_{wid}", subjects=[f"bare.{wid}.out.*", f"bare.{wid}.tick"])
+        read: asyncio.Queue[str] = asyncio.Queue()
+
+        async def on_record(message: Any) -> None:
+            read.put_nowait(message.subject)
+
+        await js.subscribe(f"bare.{wid}.*.*", stream=f"BARE_{wid}", cb=on_record, ordered_consumer=True)
+        await js.subscribe(f"bare.{wid}.tick", stream=f"BARE_{wid}", cb=on_record, ordered_consumer=True)
+        times = [time.perf_counter()]
+        for _ in range(ticks):
+            await client.publish(f"bare.{wid}.in", FRAME)
+            for _ in members:
+                await read.get()
+            await client.publish(f"bare.{wid}.tick", FRAME)
+            await read.get()
+            times.append(time.perf_counter())
+        await client.publish(f"bare.{wid}.in", b"over")
+        await js.delete_stream(f"BARE_{wid}")
+        await client.close()
+        return [later - before for before, later in zip(times, times[2:], strict=False)]
+
+    took = asyncio.run(host())
+    for one in members:
+        one.communicate(timeout=10)
+    return took
 
 
 def alone(url: str, ticks: int) -> float:
@@ -278,6 +346,7 @@ def measure(quick: bool) -> list[Result]:
         long = [blobs(url, 16 << 20) for _ in range(rounds)]
         crowds = [crowd(url, 20 if quick else 100) for _ in range(rounds)]
         took = sorted(answers(url, 300 if quick else 1500))
+        bare = sorted(bare_answers(url, 300 if quick else 1500))
         tick = alone(url, 300)
 
     def middle(pairs: list[Any], place: int) -> float:
@@ -299,6 +368,7 @@ def measure(quick: bool) -> list[Result]:
         Result("N4 ... ticks", middle(crowds, 1), "ticks/s"),
         at_most("N5 ask to answer, median", 1000 * took[len(took) // 2], "ms", 2),
         at_most("N5 ask to answer, 99 of 100", 1000 * took[int(len(took) * 0.99)], "ms", 10),
+        Result("N5 ... the same two ticks with nats-py alone", 1000 * bare[len(bare) // 2], "ms"),
         at_least("N6 a long message put", middle(long, 0), "MB/s", 150),
         at_least("N6 a long message got", middle(long, 1), "MB/s", 150),
         Result("a tick of a world that is live alone", tick, "ms"),
@@ -308,6 +378,8 @@ def measure(quick: bool) -> list[Result]:
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--member"]:
         member(*sys.argv[2:])
+    elif sys.argv[1:2] == ["--raw-member"]:
+        raw_member(*sys.argv[2:])
     elif sys.argv[1:2] == ["--listener"]:
         listener(*sys.argv[2:])
     else:

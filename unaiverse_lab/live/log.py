@@ -383,7 +383,8 @@ class NatsTerm:
             self.link.tell("lagging", nid)
             ring.pop(next(iter(ring)))
         self._to_emit.append(parcel)
-        self.link.soon(self._emitting.set)
+        if len(self._to_emit) == 1:
+            self.link.soon(self._emitting.set)
 
     async def _emit_all(self) -> None:
         while True:
