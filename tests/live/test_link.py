@@ -141,7 +141,7 @@ def test_after_a_break_it_is_asked_again(any_broker: Broker, tmp_path: Path, mon
 
 
 @pytest.mark.live
-def test_that_the_log_is_full_is_told_and_passes(any_broker: Broker) -> None:
+def test_that_the_log_is_full_is_told_and_passes(any_broker: Broker, caplog: pytest.LogCaptureFixture) -> None:
     host = NatsHostPort([any_broker.url], new_wid(), keep_log=True)
     member = NatsPort([any_broker.member_url], host.subjects.wid)
     try:
@@ -150,7 +150,7 @@ def test_that_the_log_is_full_is_told_and_passes(any_broker: Broker) -> None:
             ticket = member.post(frame_of(Kind.TURN, b"x"))
         assert in_time(lambda: told(member.events, "error"))
         assert told(member.events, "error") == ["broker_full: maximum messages exceeded (10077)"]
-        assert member.link.trouble == told(member.events, "error")[0]
+        assert caplog.messages == [member.link.trouble] == told(member.events, "error")
         host.link.call(host.link.js.purge_stream(host.subjects.log), 5)
         member.flush(10)
         assert ticket.state == "stored"

@@ -286,6 +286,7 @@ class Link:
     def _complain(self, kind: str, what: str) -> None:
         if self.trouble != what:
             self.trouble = what
+            _log.warning("%s", what)
             self.tell(kind, what)
 
     def _pause_before(self, servers: list[Any], info: dict[str, Any]) -> tuple[Any, float]:
