@@ -12,7 +12,7 @@ C8    Closing leaves no thread, task, socket or file.
 C9    A world folder runs on both as in the synchronizer.
 ====  ================================================================================================
 
-Losable samples (``Port.offer``) and questions (``Port.query``) have their tests at the end.
+What goes past the log has its own, in ``test_past_the_log``.
 """
 
 from __future__ import annotations
@@ -383,6 +383,36 @@ def test_c5_the_longest_blob_is_stored() -> None:
         assert len(place.host.get_blob(port.put_blob(bytes(size)))) == size
 
 
+def test_c5_a_member_may_know_thousands_and_have_long_reasons(live: Live) -> None:
+    live.session.step(3)
+    node, far = live.members[2].nodes[0], live.session.nodes["M1"]
+    assert node.agent is not None and far.agent is not None
+    before = list(node.agent.all_agents)
+    node.agent.all_agents.update({f"peer{number:060}": node.profile for number in range(5000)})
+    node.why_refused = "because " * 20_000
+    live.session.step(2)
+    assert list(far.agent.all_agents) == list(node.agent.all_agents)
+    assert far.why_refused == node.why_refused[:4096]
+    for peer in list(node.agent.all_agents)[len(before) :]:
+        del node.agent.all_agents[peer]
+    live.session.step(2)
+    assert list(far.agent.all_agents) == before
+    assert live.host.refused == 0
+
+
+def test_c5_questions_have_the_limits_of_messages_and_answers_those_of_frames(place: Place) -> None:
+    port = place.member("A")
+    place.term.answers.update(echo=lambda nid, body: body, long=lambda nid, body: {"x": "y" * FRAME})
+    assert port.query("echo", {"x": [1, "y", None]}) == {"x": [1, "y", None]}
+    with pytest.raises(NotSendable, match=r"question\.x: nan is no finite number"):
+        port.query("echo", {"x": float("nan")})
+    with pytest.raises(EventTooLarge):
+        port.query("echo", {"x": "y" * FRAME})
+    with pytest.raises(Refused, match="the answer is too long") as caught:
+        port.query("long")
+    assert caught.value.reason == "too_large"
+
+
 def test_c5_no_message_is_taken_that_could_not_be_sent(live: Live) -> None:
     live.session.step(3)
     link = live.agent("M1")._need_link()
@@ -601,6 +631,3 @@ def test_c9_a_world_folder_runs_as_in_the_synchronizer(url: str | None) -> None:
         assert [member.dropped for member in live.members] == [0] * 4
     finally:
         live.close()
-
-
-# ---------------------------------------------------------------------- losable samples, questions

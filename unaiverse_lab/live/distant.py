@@ -143,7 +143,8 @@ class DistantNode(Node):
             self._machine.show(doing.facts)
             agent = self.agent
             assert agent is not None
-            agent.all_agents = dict.fromkeys(doing.facts.peers, self.profile)
+            known = agent.all_agents if doing.facts.more else {}
+            agent.all_agents = {**known, **dict.fromkeys(doing.facts.peers, self.profile)}
 
     def due(self) -> float:
         """At each tick."""

@@ -11,7 +11,18 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, Protocol
 
 from unaiverse_lab.core.errors import LabError, did_you_mean
-from unaiverse_lab.live.wire import BlobRef, Frame, Grant, Join, Kind, Refusal, body_in, frame_of
+from unaiverse_lab.live.wire import (
+    BlobRef,
+    EventTooLarge,
+    Frame,
+    Grant,
+    Join,
+    Kind,
+    Refusal,
+    body_in,
+    encode_frame,
+    frame_of,
+)
 
 IN_LIMIT = OUT_LIMIT = 4096
 """Frames that may wait on each side of a port."""
@@ -119,7 +130,11 @@ def answer_to(question: Frame, name: str, nid: str, answers: Mapping[str, Answer
         detail = f"the host answers no question {name!r}.{did_you_mean(name, answers)}"
         return frame_of(Kind.REFUSAL, Refusal("", "unknown_question", detail))
     try:
-        return frame_of(Kind.ANSWER, known(nid, body_in(question, dict)))
+        answer = frame_of(Kind.ANSWER, known(nid, body_in(question, dict)))
+        encode_frame(answer)
+        return answer
+    except EventTooLarge as error:
+        return frame_of(Kind.REFUSAL, Refusal("", "too_large", f"the answer is too long: {error}"))
     except Exception as error:
         return frame_of(Kind.REFUSAL, Refusal("", "malformed", f"{type(error).__name__}: {error}"))
 

@@ -110,7 +110,7 @@ class Parcel(msgspec.Struct, array_like=True):
 
 
 class Facts(msgspec.Struct, array_like=True):
-    """What can be seen of a member from outside."""
+    """What can be seen of a member from outside; ``more``: these ``peers`` come in addition to those told before."""
 
     status: str
     state: str | None
@@ -120,6 +120,10 @@ class Facts(msgspec.Struct, array_like=True):
     peers: list[str]
     enabled: bool = True
     why: str | None = None
+    more: bool = False
+
+    def __post_init__(self) -> None:
+        self.why = self.why if self.why is None else self.why[: 8 * TOLD]
 
 
 class Doing(msgspec.Struct, array_like=True):
@@ -246,11 +250,13 @@ def frame_of(kind: Kind, body: Any, tick: int = 0, time_ns: int = 0, flags: int 
     """A frame that has no number yet.
 
     Raises:
-        NotSendable: a profile in it, or the options of a request, are beyond a limit that the message names.
+        NotSendable: a profile in it, the options of a request, or a question are beyond a limit, which is named.
     """
     data = _pack.encode(body)
     if type(body) is Join:
         _check_join(body, len(data))
+    elif kind == Kind.QUESTION:
+        check_content(body, "question", len(data))
     return Frame(VERSION, int(kind), flags, 0, 0, tick, time_ns, b"", msgspec.Raw(data))
 
 
@@ -316,6 +322,8 @@ def body_in(frame: Frame, cls: type[T]) -> T:
         decoder = _bodies[cls] = msgspec.msgpack.Decoder(cls)
     try:
         body: T = decoder.decode(frame.body)
+        if frame.kind == Kind.QUESTION:
+            check_content(body, "question", len(frame.body))
         if cls is Join:
             _check_join(body, len(frame.body))  # type: ignore[arg-type]
             if len(_pack.encode(body)) != len(frame.body):
@@ -396,7 +404,7 @@ def split_turn(doings: list[Doing]) -> list[Turn]:
     """A turn in parts that fit into frames; what a node did may be spread over several."""
     parts = [Turn([])]
     room = FRAME - 64
-    for doing in doings:
+    for doing in chain.from_iterable(map(_few_facts, doings)):
         facts_size = 64 + len(doing.peer) + (len(_pack.encode(doing.facts)) if doing.facts is not None else 0)
         part = Doing(doing.peer, doing.later, [], [], None)
         things: list[Any] = [*doing.parcels, *doing.records]
@@ -417,6 +425,28 @@ def split_turn(doings: list[Doing]) -> list[Turn]:
         parts[-1].doings.append(part)
         room -= 64 + len(doing.peer)
     return parts
+
+
+def _few_facts(doing: Doing) -> list[Doing]:
+    """The same, in several parts if the node knows more others than a frame has room for."""
+    facts = doing.facts
+    if facts is None or sum(map(len, facts.peers)) <= FRAME // 16:
+        return [doing]
+    lists: list[list[str]] = [[]]
+    room = FRAME // 2
+    for peer in facts.peers:
+        size = len(peer.encode()) + 5
+        if size > room:
+            lists.append([])
+            room = FRAME // 2
+        room -= size
+        lists[-1].append(peer)
+    first = msgspec.structs.replace(facts, peers=lists[0])
+    more = [
+        Doing(doing.peer, doing.later, [], [], msgspec.structs.replace(facts, peers=peers, more=True))
+        for peers in lists[1:]
+    ]
+    return [Doing(doing.peer, doing.later, doing.parcels, doing.records, first), *more]
 
 
 def _size(thing: Any) -> int:
