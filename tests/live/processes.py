@@ -28,7 +28,7 @@ class Command:
         self._files = folder / f"{name}.out", folder / f"{name}.err"
         with self._files[0].open("w") as out, self._files[1].open("w") as err:
             self.process = subprocess.Popen(
-                [sys.executable, *program, *arguments], stdin=subprocess.DEVNULL, stdout=out, stderr=err,
+                [sys.executable, *program, *arguments], stdin=subprocess.PIPE, stdout=out, stderr=err,
                 env={
                     **os.environ, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8", "OMP_NUM_THREADS": "1",
                     "UNAIVERSE_LAB_INVITES": str(folder.parent / "invites"),
@@ -54,7 +54,15 @@ class Command:
             assert time.monotonic() < give_up, f"{text!r} was not said: {self.out}{self.err}"
             time.sleep(0.01)
 
+    def types(self, text: str) -> None:
+        """Say something to it."""
+        assert self.process.stdin is not None
+        self.process.stdin.write(text.encode())
+        self.process.stdin.flush()
+
     def stop(self) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.close()
         self.process.kill()
         self.process.wait()
 

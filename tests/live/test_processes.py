@@ -13,10 +13,10 @@ import pytest
 
 import unaiverse_lab as lab
 from live.loads import COUNTING, NAMES, NUMBERS, Trouble, all_was_heard, in_time
-from live.processes import appeared, commands, scattered
+from live.processes import Command, appeared, commands, scattered
 from live.threads import alike
 from live.wires import Wire
-from unaiverse_lab.core.records import Dropped, Fault, Joined
+from unaiverse_lab.core.records import Dropped, Fault, Injected, Joined
 from unaiverse_lab.live.broker import Broker
 from unaiverse_lab.live.invite import Invite, read_invite
 from unaiverse_lab.live.promotion import Live
@@ -61,7 +61,10 @@ def test_five_processes_run_as_one(broker: Broker, tmp_path: Path) -> None:
     assert extra == []
     assert host.out.splitlines()[-1].startswith("digest: ")
     told = host.err.splitlines()
-    assert told[0] == "waiting for Broadcaster, ChatAI, Polly, Ada ..."
+    assert told[:2] == [
+        "members on this machine: unaiverse-lab join ChatRoom SCRIPT",
+        "waiting for Broadcaster, ChatAI, Polly, Ada ...",
+    ]
     assert [line for line in told if "joined" in line] == [f"{name} joined" for name in CHAT]
 
 
@@ -379,3 +382,39 @@ def test_who_no_longer_wants_to_be_let_in_is_forgotten(broker: Broker, tmp_path:
         assert live.status()["late"] == []
         session.close()
         assert [first.ends(), second.ends()] == [0, 0]
+
+
+# ---------------------------------------------------------------------- people
+
+
+@CLOCKS
+def test_two_people_talk_from_two_terminals(broker: Broker, tmp_path: Path, clock: str) -> None:
+    folder = tmp_path / "chat"
+    shutil.copytree(find_world("chat"), folder)
+    person = "from unaiverse_lab import Agent, Node\nNode(Agent('human', ['text'], ['text']), {!r}).run()\n"
+    for number, name in ((2, "Bob"), (3, "Ada")):
+        (folder / f"run_{number}.py").write_text(person.format(name))
+    (folder / "run_4.py").unlink()
+    with scattered(folder, broker.url, tmp_path, ["Broadcaster"], clock=clock) as (session, live, others):
+        ada, bob = others["Ada"], others["Bob"]
+
+        def until(one: Command, line: str) -> None:
+            give_up = time.monotonic() + 15
+            while line not in one.out.splitlines():
+                session.step()
+                assert time.monotonic() < give_up, (ada.out, bob.out)
+
+        until(ada, "(✅ Ready!)")
+        until(bob, "(✅ Ready!)")
+        ada.types("hello Bob\nhow are ")
+        until(bob, "Broadcaster: **Ada:** hello Bob")
+        ada.types("you?\n\x1b[2J\n")
+        until(bob, "Broadcaster: **Ada:** how are you?")
+        until(bob, "Broadcaster: **Ada:** \ufffd[2J")
+        bob.types("fine, è ora\n")
+        until(ada, "Broadcaster: **Bob:** fine, è ora")
+        typed = [(one.node, one.value) for one in session.trace.of_kind(Injected)]
+        assert typed == [("Ada", "hello Bob"), ("Ada", "how are you?"), ("Ada", "\x1b[2J"), ("Bob", "fine, è ora")]
+        assert ada.out.count("Ada:") == 0
+        assert live.status()["refused"] == 0
+    assert [ada.ends(), bob.ends()] == [0, 0]

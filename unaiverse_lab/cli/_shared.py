@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import metadata
@@ -12,20 +11,15 @@ from typing import NoReturn
 
 import typer
 
-FAILED, WRONG_INPUT, INTERRUPTED = 1, 2, 130
+from unaiverse_lab.core.terminal import plain as plain
 
-_STEERING = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+FAILED, WRONG_INPUT, INTERRUPTED = 1, 2, 130
 
 
 def fail(message: str, code: int = WRONG_INPUT) -> NoReturn:
     """Say in red what is wrong, on one line of stderr, and leave."""
     typer.secho(plain(" ".join(message.split())), fg="red", err=True)
     raise typer.Exit(code)
-
-
-def plain(text: str) -> str:
-    """Keep names and messages, which come from anybody, from steering the terminal."""
-    return _STEERING.sub("\ufffd", text)
 
 
 @contextmanager

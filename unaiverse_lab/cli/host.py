@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import shlex
 import sys
 import threading
 from collections.abc import Callable
@@ -74,6 +75,7 @@ def host(
                     save_invite(live.invite)
                     if invite_file is not None:
                         write_secret(invite_file, str(live.invite))
+                    _say(f"members on this machine: unaiverse-lab join {shlex.quote(live.invite.name)} SCRIPT")
                     with Crier(live):
                         if names:
                             _say(f"waiting for {', '.join(names)} ...")

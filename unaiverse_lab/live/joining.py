@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import os
 import signal
 import sys
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import FrameType
@@ -15,12 +17,15 @@ from typing import Any
 from urllib.parse import quote, unquote
 
 from unaiverse_lab.core.errors import LabError, WorldError, did_you_mean
+from unaiverse_lab.core.records import Pushed, Said
+from unaiverse_lab.core.terminal import plain
+from unaiverse_lab.data.processors import ScriptedHuman
 from unaiverse_lab.live.host import OVER
 from unaiverse_lab.live.invite import PREFIX, Invite, read_invite
 from unaiverse_lab.live.link import without_secret
 from unaiverse_lab.live.member import Kit, Member
 from unaiverse_lab.live.nats_port import NatsPort
-from unaiverse_lab.runtime.node import Node
+from unaiverse_lab.runtime.node import MEMBER, Node
 
 VARIABLE = "UNAIVERSE_LAB_INVITES"
 SUFFIX = ".invite"
@@ -167,6 +172,55 @@ class Teller:
                 self._say(f"{node.name}: {node.why_refused}")
 
 
+class Keyboard(threading.Thread):
+    """What a person types behind a node, line by line; what reaches the node is printed.
+
+    It reads as long as there is something to read; the end of the input ends nothing else.
+    """
+
+    def __init__(self, member: Member, node: Node) -> None:
+        super().__init__(name="unaiverse-lab-keyboard", daemon=True)
+        self._member, self._node = member, node
+        self._lines: deque[str] = deque()
+        self._seen = 0
+        self._file = -1
+        if sys.stdin is not None:
+            with contextlib.suppress(OSError, ValueError):
+                self._file = sys.stdin.fileno()
+                self.start()
+
+    def run(self) -> None:
+        """Read; not from ``sys.stdin`` itself, which would then not be free when the process ends."""
+        decoder, line = codecs.getincrementaldecoder("utf-8")("replace"), ""
+        while data := os.read(self._file, 4096):
+            *whole, line = (line + decoder.decode(data)).split("\n")
+            self._lines.extend(filter(None, (one.strip() for one in whole)))
+
+    def __call__(self) -> None:
+        """Hand over what was typed, and print what is new."""
+        home, agent = self._member.home, self._node.agent
+        if home is None or agent is None:
+            return
+        if self._node.state == MEMBER:
+            while self._lines:
+                agent.say(self._lines.popleft())
+        for record in home.trace.since(self._seen):
+            if record.node == self._node.name and isinstance(record, Pushed) and record.value is not None:
+                print(f"{record.owner}: {plain(record.value)}", flush=True)
+            elif record.node == self._node.name and isinstance(record, Said):
+                print(f"({plain(record.text)})", flush=True)
+        self._seen = len(home.trace)
+
+
+def people(nodes: list[Node]) -> list[Node]:
+    """The nodes behind which a person sits who does not follow a script."""
+    return [
+        node
+        for node in nodes
+        if node.agent is not None and node.agent.is_human() and not isinstance(node.agent.proc, ScriptedHuman)
+    ]
+
+
 def take_part(
     nodes: list[Node],
     invite: Invite,
@@ -177,6 +231,8 @@ def take_part(
     until: Callable[[Member], bool] | None = None,
 ) -> str | None:
     """Join a live world with some nodes, and stay until it is over; Ctrl+C and SIGTERM leave it with a farewell.
+
+    Where a person sits behind a node (``proc="human"``), what is typed here is what that node says.
 
     Args:
         nodes: each hosts an agent.
@@ -245,7 +301,15 @@ def _stay(
         return stopping.asked is not None or (until is not None and until(member))
 
     stopping.gently = True
-    member.run(enough, idle, Teller(member, say, idle))
+    tell = Teller(member, say, idle)
+    keyboards = [Keyboard(member, node) for node in people(member.nodes)[:1]]
+
+    def meanwhile() -> None:
+        tell()
+        for keyboard in keyboards:
+            keyboard()
+
+    member.run(enough, idle, meanwhile)
     if member.over is None:
         if stopping.asked is None and member.port.silence >= idle:
             raise Parted(f"{names} left {invite.name}: nothing came from the host for {idle:g} s")
@@ -299,4 +363,4 @@ def run_node(node: Node, cycles: int | None = None, max_time: float | None = Non
         return (cycles is not None and member.turns >= cycles) or (end is not None and time.monotonic() >= end)
 
     kit = kit_beside([Path(script).resolve().parent] if script is not None else [Path.cwd()])
-    take_part([node], invite, kit, lambda text: print(text, file=sys.stderr, flush=True), until=enough)
+    take_part([node], invite, kit, lambda text: print(plain(text), file=sys.stderr, flush=True), until=enough)

@@ -125,6 +125,7 @@ class MemberHome(NodeSynchronizer):
         self.done: dict[tuple[str, bool], int] = {}
         self.clock.move_to(first_tick)
         self.postponed: dict[str, tuple[int, int]] = {}
+        self.reported = 0
 
     def see(self, view: View) -> None:
         """Take in how the world looks now.
@@ -179,10 +180,11 @@ class MemberHome(NodeSynchronizer):
             node.next_tick = tick
         self.said.take(inbox)
         self.postponed.clear()
-        first = len(self.trace)
+        first = self.reported
         drive(self._tick(tick))
         said, self.said.said = self.said.said, []
         records = self.trace.since(first)
+        self.reported = len(self.trace)
         now: dict[str, Doing] = {peer: Doing(peer, False, [], []) for peer in self._by_peer}
         later: dict[str, Doing] = {peer: Doing(peer, True, [], []) for peer in self.postponed}
         for position, parcel in enumerate(said):
@@ -257,6 +259,7 @@ class Member:
         self.home.see(unpack(self._bytes(grant.view), View))
         for node in self.nodes:
             self.home.enter(node)
+        self.home.reported = len(self.home.trace)
 
     def pump(self) -> int:
         """Have the turns for which everything has come; how many these were."""
