@@ -72,7 +72,8 @@ messages = st.sampled_from(MESSAGES).flatmap(made)
 NASTY = [
     b"\xc1", b"\xc7\x00\xff", b"\xd6\xff\xff\xff\xff\xff", b"\xdd\xff\xff\xff\xff", b"\xdf\xff\xff\xff\xff",
     b"\xdb\xff\xff\xff\xff", b"\xc6\xff\xff\xff\xff", b"\xcb\x7f\xf8\0\0\0\0\0\0", b"\xcf" + b"\xff" * 8,
-    b"\xd3\x80" + b"\0" * 7, b"\x91" * 40, b"\x81\xa1x" * 20, b"\xc0", b"\x80", b"\x90", b"\xa1\xff", b"\xca\0\0\0\0",
+    b"\xd3\x80" + b"\0" * 7, b"\x91" * 40, b"\x91" * 1200,
+    b"\x81\xa1x" * 20, b"\xc0", b"\x80", b"\x90", b"\xa1\xff", b"\xca\0\0\0\0",
 ]  # fmt: skip
 """Beginnings of what MessagePack has of too much, too deep, not finite, of other types, or nothing."""
 

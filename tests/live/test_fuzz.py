@@ -423,6 +423,7 @@ def test_what_a_stranger_throws_at_a_world_on_a_broker_changes_nothing(broker: B
         assert term.foreign > 10
         assert all(member.port.refused > 10 for member in live.members)  # type: ignore[attr-defined]
         assert not live.host.status()["late"]
+        assert [one.link.counts["errors"] for one in live.made] == [0] * 6  # nothing was raised in what is called back
         assert held < 2_000_000
     finally:
         tracemalloc.stop()

@@ -26,6 +26,7 @@ from unaiverse_lab.core.envelope import (
     encode_body,
 )
 from unaiverse_lab.core.errors import StreamError
+from unaiverse_lab.core.limits import NotSendable
 
 from .rooms import Completed, Dropped, Fault, Moved, Requested, Tried, ends, machine, moves, records, room
 
@@ -160,6 +161,17 @@ def test_messages_that_may_not_be_sent_are_dropped(target: str, body: Body, reas
 def test_strangers_get_no_samples(target: str, body: Body, what: str) -> None:
     [dropped] = post(office(), "Eve", target, body)
     assert dropped.reason == f"Eve is not a member and may not {what}"
+
+
+def test_who_asks_with_what_cannot_be_sent_is_told_and_waits_for_nothing() -> None:
+    session = office(strict=True)
+    with pytest.raises(NotSendable, match=r"action_kwargs\.x: nan is no finite number"):
+        asked(session, "Ann", "Bob", "work", action_kwargs={"x": float("nan")})
+    session.step(2)
+    [(reason, detail)] = ends(session, "Ann")
+    assert reason == "error"
+    assert "nan is no finite number" in detail
+    assert not records(session, Requested, "Bob")
 
 
 def test_the_uuid_of_somebody_else_cannot_be_taken_over() -> None:

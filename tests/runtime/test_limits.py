@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from unaiverse_lab import Agent, Session
 from unaiverse_lab.core.envelope import (
     BadgeSuggestion,
     BadgeSuggestions,
@@ -24,6 +25,8 @@ from unaiverse_lab.core.limits import DEPTH, ENTRIES, MAX_MESSAGE, TEXT, NotSend
 from unaiverse_lab.data.props import DataProps
 from unaiverse_lab.data.values import check
 from unaiverse_lab.runtime.codec import decode, encode
+
+from .rooms import Fault, Room, machine, room
 
 
 def nested(levels: int, kind: type = list) -> Any:
@@ -213,3 +216,22 @@ def test_what_is_wrong_with_an_image_is_said_in_the_same_words_each_time() -> No
             decode(msgspec.msgpack.encode(sample({"type": "img", "data": b"\x89PNG\r\n\x1a"})))
         told.add(str(caught.value))
     assert len(told) == 1
+
+
+class Shouting(Room):
+    """Sends more at a time than a message holds."""
+
+    def has_samples_to_send(self) -> bool:
+        return True
+
+    def send_samples(self) -> None:
+        self._need_link().post("Ann", sample("x" * MAX_MESSAGE))
+
+
+def test_a_world_that_sends_too_much_goes_on_and_its_trace_says_so() -> None:
+    session = Session(room(Shouting, worker=machine(Agent)), strict=True)
+    session.add(Agent(), "Ann", role_preference="worker")
+    session.step(2)
+    [fault, *_] = session.trace.of_kind(Fault)
+    assert (fault.node, fault.action) == ("World", "end of turn")  # type: ignore[attr-defined]
+    assert f"bytes, and {MAX_MESSAGE} is the most a message may have" in fault.error  # type: ignore[attr-defined]

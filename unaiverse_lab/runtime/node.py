@@ -334,7 +334,7 @@ class Node:
             self._send_scores()
         if self.world is not None:
             if self.world.has_samples_to_send():
-                self.world.send_samples()
+                await self._guarded(_call_hook(type(self.world).send_samples, self.world), "end of turn")
             self.world.end_turn()
         if self.run_hook is not None:
             await self._guarded(_call_hook(self.run_hook, self), "run_hook")
