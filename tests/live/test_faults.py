@@ -170,6 +170,33 @@ def test_links_that_let_nothing_through_for_a_while_change_nothing(broker: Broke
 
 
 @pytest.mark.live
+@pytest.mark.parametrize(
+    ("clock", "held"), [("lockstep", [0]), ("lockstep", [0, 1, 2, 3, 4]), ("wall", [4])], ids=["one", "all", "host"]
+)
+def test_links_that_are_cut_for_four_seconds_change_nothing(broker: Broker, clock: str, held: list[int]) -> None:
+    with Hall(broker, clock) as hall:
+
+        def deed() -> None:
+            for one in held:
+                hall.wires[one].hold()
+            time.sleep(4.0)
+            for one in held:
+                hall.wires[one].release()
+
+        trouble = Trouble(hall.session, [40], deed)
+        if clock == "lockstep":
+            hall.session.step(TICKS)
+        while trouble.is_alive() or not all_was_heard(hall.session.trace):
+            hall.session.step()
+            assert hall.session.tick < 1000
+        assert trouble.over() == 1
+        assert in_time(lambda: all(link["down"] == link["up"] for link in hall.links()))
+        cut = [(one + 1) % 5 for one in held]
+        assert [link["down"] for link in hall.links()] == [int(one in cut) for one in range(5)]
+        hall.nothing_happened()
+
+
+@pytest.mark.live
 @CLOCKS
 def test_everything_at_once_changes_nothing(broker: Broker, clock: str) -> None:
     chance = random.Random(clock)
@@ -215,6 +242,24 @@ def test_a_member_behind_a_cut_wire_is_waited_for_and_catches_up(broker: Broker)
             assert live.status()["late"] == []
     finally:
         wire.close()
+
+
+@pytest.mark.live
+def test_a_member_that_was_late_does_what_it_missed(broker: Broker) -> None:
+    with Hall(broker, "lockstep") as hall:
+        hall.live.host.barrier = 0.3
+        hall.session.step(30)
+        hall.wires[1].hold()
+        hall.session.step(5)
+        assert hall.live.status()["late"] == ["Bob"]
+        hall.session.step(10)
+        hall.wires[1].release()
+        assert in_time(lambda: hall.live.host.absorb() >= 0 and hall.live.status()["late"] == [])
+        while not all_was_heard(hall.session.trace):
+            hall.session.step()
+            assert hall.session.tick < 1000
+        assert list(hall.session.nodes) == ["Hall", *NAMES]
+        assert hall.session.trace.of_kind(Dropped, Fault) == []
 
 
 @pytest.mark.live

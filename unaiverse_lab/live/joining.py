@@ -18,16 +18,17 @@ from urllib.parse import quote, unquote
 
 from unaiverse_lab.core.errors import LabError, WorldError, did_you_mean
 from unaiverse_lab.core.records import Pushed, Said
-from unaiverse_lab.core.terminal import plain
+from unaiverse_lab.core.terminal import plain, tell
 from unaiverse_lab.data.processors import ScriptedHuman
 from unaiverse_lab.live.host import OVER
 from unaiverse_lab.live.invite import PREFIX, Invite, read_invite
 from unaiverse_lab.live.link import without_secret
 from unaiverse_lab.live.member import Kit, Member
 from unaiverse_lab.live.nats_port import NatsPort
+from unaiverse_lab.live.port import Refused
 from unaiverse_lab.runtime.node import MEMBER, Node
 
-VARIABLE = "UNAIVERSE_LAB_INVITES"
+FOLDER_VARIABLE = "UNAIVERSE_LAB_INVITES"
 SUFFIX = ".invite"
 SILENT = 5.0
 GOODBYE_WITHIN = 5.0
@@ -38,7 +39,7 @@ GOODBYE_WITHIN = 5.0
 
 def invites_folder() -> Path:
     """Where hosts of this user save their invites: ``~/.unaiverse-lab/invites``, or what UNAIVERSE_LAB_INVITES says."""
-    given = os.environ.get(VARIABLE)
+    given = os.environ.get(FOLDER_VARIABLE)
     return Path(given) if given else Path.home() / ".unaiverse-lab" / "invites"
 
 
@@ -51,13 +52,17 @@ def write_secret(path: Path, text: str) -> None:
     fresh.replace(path)
 
 
-def save_invite(invite: Invite) -> Path:
+def save_invite(invite: Invite, folder: Path | None = None) -> Path:
     """Save an invite for this user, so that scripts on this machine can join the world by its name.
+
+    Args:
+        invite: the invite.
+        folder: default: :func:`invites_folder`.
 
     Returns:
         The file, to be removed with :func:`forget_invite` when the world is live no more.
     """
-    folder = invites_folder()
+    folder = folder or invites_folder()
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     path = folder / f"{quote(invite.name, safe=' ')}{SUFFIX}"
     write_secret(path, str(invite))
@@ -282,6 +287,11 @@ def _come_in(member: Member, names: str, invite: Invite, say: Callable[[str], No
     patience.start()
     try:
         member.join(timeout)
+    except Refused as refusal:
+        if refusal.reason != "name_taken":
+            raise
+        hint = "if that is one that was killed just now, try again in some seconds"
+        raise Refused(refusal.reason, f"{refusal.detail}; {hint}") from None
     finally:
         patience.cancel()
     urls = member.port.link.urls  # type: ignore[attr-defined]
@@ -363,4 +373,4 @@ def run_node(node: Node, cycles: int | None = None, max_time: float | None = Non
         return (cycles is not None and member.turns >= cycles) or (end is not None and time.monotonic() >= end)
 
     kit = kit_beside([Path(script).resolve().parent] if script is not None else [Path.cwd()])
-    take_part([node], invite, kit, lambda text: print(plain(text), file=sys.stderr, flush=True), until=enough)
+    take_part([node], invite, kit, tell, until=enough)
