@@ -20,6 +20,7 @@ from unaiverse_lab.core.errors import LabError, WorldError, did_you_mean
 from unaiverse_lab.core.records import Pushed, Said
 from unaiverse_lab.core.terminal import plain, tell
 from unaiverse_lab.data.processors import ScriptedHuman
+from unaiverse_lab.live.broker import BrokerError
 from unaiverse_lab.live.host import OVER
 from unaiverse_lab.live.invite import PREFIX, Invite, read_invite
 from unaiverse_lab.live.link import without_secret
@@ -263,7 +264,10 @@ def take_part(
     names = ", ".join(node.name for node in nodes)
     with Stopping(lambda: say("leaving after this turn; Ctrl+C again: at once")) as stopping:
         try:
-            port = NatsPort(invite.urls, invite.wid)
+            try:
+                port = NatsPort(invite.urls, invite.wid)
+            except BrokerError as error:
+                raise BrokerError(f"{error}. Is {invite.name!r} still hosted there?") from None
             try:
                 member = Member(port, nodes, kit)
                 try:
@@ -321,7 +325,7 @@ def _stay(
 
     member.run(enough, idle, meanwhile)
     if member.over is None:
-        if stopping.asked is None and member.port.silence >= idle:
+        if stopping.asked is None and (until is None or not until(member)):
             raise Parted(f"{names} left {invite.name}: nothing came from the host for {idle:g} s")
         try:
             member.leave(stopping.asked or "", GOODBYE_WITHIN)

@@ -42,6 +42,8 @@ from unaiverse_lab.runtime.transport import InProcessTransport
 from unaiverse_lab.stats.stats import Stats
 from unaiverse_lab.world.folder import isolated_imports, role_classes
 
+PAUSE = 0.1
+
 
 class Kit:
     """The classes of a world that a member has installed: no code ever comes over the network.
@@ -323,10 +325,14 @@ class Member:
 
         A host that only does not step is not silent: its link answers. ``meanwhile`` is called again and again.
         """
+        quiet = 0.0
         while self.over is None and (until is None or not until(self)):
             if meanwhile is not None:
                 meanwhile()
-            if not self.pump() and not self.port.wait(0.1) and idle is not None and self.port.silence >= idle:
+            if self.pump() or self.port.wait(PAUSE):
+                continue
+            quiet = min(quiet + PAUSE, self.port.silence)  # while this process slept it could hear nothing
+            if idle is not None and quiet >= idle:
                 return
 
     def leave(self, reason: str = "", timeout: float = 30.0) -> None:
