@@ -406,6 +406,19 @@ def test_c5_a_member_may_know_thousands_and_have_long_reasons(live: Live) -> Non
     assert live.host.refused == 0
 
 
+def test_c5_who_leaves_may_say_a_lot(live: Live) -> None:
+    live.session.step(3)
+    words = [f"{number} " * 300 for number in range(200)] + ["x" * 50_000, "y" * 500_000]
+    for text in words:
+        live.agent("M1")._need_link().post("Ear", AgentRefusal(text))
+    live.order.remove(2)
+    live.members[2].leave("good" + "bye" * 1000)
+    live.session.step(2)
+    assert [text for _, sender, text in live.agent("Ear").heard if sender == "M1"][-len(words) :] == words
+    assert "M1" not in live.session.nodes
+    assert live.host.refused == 0
+
+
 def test_c5_questions_have_the_limits_of_messages_and_answers_those_of_frames(place: Place) -> None:
     port = place.member("A")
     place.term.answers.update(echo=lambda nid, body: body, long=lambda nid, body: {"x": "y" * FRAME})

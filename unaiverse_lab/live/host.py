@@ -128,6 +128,7 @@ class Guest:
         self.unanswered: float | None = None
         self.late = False
         self.leave: Leave | None = None
+        self.words: list[Parcel] = []
 
     @property
     def silence(self) -> float:
@@ -512,7 +513,9 @@ class Host:
         if frame.kind == Kind.TURN:
             return
         if frame.kind == Kind.LEAVE:
-            guest.leave = body_in(frame, Leave)
+            leave = body_in(frame, Leave)
+            guest.words += leave.parcels
+            guest.leave = None if leave.more else Leave(leave.reason, guest.words)
         else:
             self.refused += 1
 

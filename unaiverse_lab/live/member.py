@@ -32,6 +32,7 @@ from unaiverse_lab.live.wire import (
     body_in,
     frame_of,
     pack_record,
+    split_leave,
     split_turn,
     unpack,
 )
@@ -348,7 +349,10 @@ class Member:
             node.farewell(reason)
         said, home.said.said = home.said.said, []
         self.home = None
-        self.port.post(frame_of(Kind.LEAVE, Leave(reason, said), home.clock.tick))
+        for parcel in said:
+            parcel.body = self._inline(parcel.body)
+        for part in split_leave(reason, said):
+            self.port.post(frame_of(Kind.LEAVE, part, home.clock.tick))
         self.port.flush(timeout)
 
     def withdraw(self, reason: str = "", timeout: float = 30.0) -> None:

@@ -204,10 +204,11 @@ class Refusal(msgspec.Struct, array_like=True):
 
 
 class Leave(msgspec.Struct, array_like=True):
-    """A member leaves, and what its nodes say last."""
+    """A member leaves, and what its nodes say last; ``more``: they say more than this, it leaves with what follows."""
 
     reason: str
     parcels: list[Parcel]
+    more: bool = False
 
 
 class Fact(msgspec.Struct, array_like=True):
@@ -424,6 +425,22 @@ def split_turn(doings: list[Doing]) -> list[Turn]:
         part.facts = doing.facts
         parts[-1].doings.append(part)
         room -= 64 + len(doing.peer)
+    return parts
+
+
+def split_leave(reason: str, parcels: list[Parcel]) -> list[Leave]:
+    """A farewell in parts that fit into frames."""
+    reason = reason[:TOLD]
+    parts = [Leave(reason, [], True)]
+    room = empty = FRAME - 64 - len(reason.encode())
+    for parcel in parcels:
+        size = _size(parcel)
+        if size > room:
+            parts.append(Leave(reason, [], True))
+            room = empty
+        parts[-1].parcels.append(parcel)
+        room -= size
+    parts[-1].more = False
     return parts
 
 
