@@ -89,17 +89,17 @@ def scattered(
     url: str,
     folder: Path,
     here: Iterable[str] = (),
-    seed: int = 3,
+    idle: float = 60.0,
     address: Callable[[str, Live], str] | None = None,
     **options: str,
 ) -> Iterator[tuple[lab.Session, Live, dict[str, Command]]]:
     """A world that is live, its node and the members ``here`` in this process, each of the others in one of its own.
 
-    ``address`` gives a member its own invite.
+    They leave when the host is silent for ``idle`` seconds; ``address`` gives a member its own invite.
     """
     root = find_world(str(world))
     node, nodes = apart(str(root))
-    session = lab.Session(None, seed)
+    session = lab.Session(None, 3)
     session.add(node)
     others: dict[str, Command] = {}
     with commands(folder) as start:
@@ -108,7 +108,7 @@ def scattered(
             for number, one in enumerate(nodes, start=1):
                 if one.name not in here:
                     invite = address(one.name, live) if address is not None else str(live.invite)
-                    others[one.name] = start("join", invite, str(root / f"run_{number}.py"))
+                    others[one.name] = start("join", invite, str(root / f"run_{number}.py"), "--idle", str(idle))
             for one in nodes:
                 if one.name in here:
                     session.add(one)

@@ -225,8 +225,8 @@ def test_a_member_that_is_killed_is_lost_after_a_while(broker: Broker, tmp_path:
 
 
 def test_a_member_that_sleeps_for_too_long_is_told_that_it_was_lost(broker: Broker, tmp_path: Path) -> None:
-    with scattered("chat", broker.url, tmp_path, ["Broadcaster"]) as (session, live, others):
-        live.host.barrier, live.host.grace = 0.5, 1.0
+    with scattered("chat", broker.url, tmp_path, ["Broadcaster"], idle=1.0) as (session, live, others):
+        live.host.barrier, live.host.grace = 0.5, 1.5
         session.step(20)
         polly = others["Polly"]
         polly.process.send_signal(signal.SIGSTOP)
@@ -236,7 +236,19 @@ def test_a_member_that_sleeps_for_too_long_is_told_that_it_was_lost(broker: Brok
             assert time.monotonic() - start < 10
         polly.process.send_signal(signal.SIGCONT)
         assert polly.ends() == 1
-        assert polly.err.splitlines()[-1] == "ChatRoom goes on without Polly: nothing was heard of it for 1 s"
+        assert polly.err.splitlines()[-1] == "ChatRoom goes on without Polly: nothing was heard of it for 1.5 s"
+
+
+def test_members_leave_a_host_that_was_killed(broker: Broker, tmp_path: Path) -> None:
+    with commands(tmp_path) as start:
+        host = start("host", "chat", "--broker", broker.url)
+        host.says("members on this machine")
+        ada = start("join", "ChatRoom", str(find_world("chat") / "run_4.py"), "--idle", "2")
+        host.says("Ada joined")
+        ada.says("in ChatRoom")
+        host.process.kill()
+        assert ada.ends() == 1
+        assert ada.err.splitlines()[-1] == "Ada left ChatRoom: nothing came from the host for 2 s"
 
 
 @pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
