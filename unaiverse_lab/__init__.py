@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from unaiverse_lab.events.places import LocationWorld
     from unaiverse_lab.events.screens import ChatInterfaceWorld
     from unaiverse_lab.events.world import BaseWorld
+    from unaiverse_lab.live.hosting import run_asynch
     from unaiverse_lab.runtime.launch import load, run_synch
     from unaiverse_lab.runtime.node import Node
     from unaiverse_lab.runtime.session import Session
@@ -75,6 +76,7 @@ _HOMES = {
     "load": "runtime.launch",
     "load_trace": "runtime.trace",
     "role": "core.declare",
+    "run_asynch": "live.hosting",
     "run_synch": "runtime.launch",
     "stats": "",
     "template": "world.folder",
@@ -117,6 +119,7 @@ __all__ = [
     "load",
     "load_trace",
     "role",
+    "run_asynch",
     "run_synch",
     "stats",
     "template",

@@ -85,7 +85,7 @@ def run(
             _check_page(dashboard)
         try:
             end = until if acceptance is None else getattr(acceptance, "UNTIL", None)
-            reason = _run(session, end, ticks, max_time, _Printer(session, every))
+            reason = _run(session, end, ticks, max_time, Printer(session, every))
             if checkpoints is not None and reason != "aborted":
                 _save(session)
             passed = True
@@ -256,7 +256,7 @@ def _run(
     return reason
 
 
-class _Printer:
+class Printer:
     """Prints the records that came since it was last called."""
 
     def __init__(self, session: Session, every: bool) -> None:

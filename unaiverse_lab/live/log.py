@@ -36,6 +36,7 @@ QUOTA = 1024
 PURGE_EVERY = 256
 COMMIT_WITHIN = 1.0
 WRONG_LAST = 10071
+NO_ROOM, LEAST = 10047, 16 << 20
 RING = 4096
 KNOCKS = 256
 """Requests to be let in that wait for the host to look at them."""
@@ -68,21 +69,33 @@ class NatsHostPort(NatsPort):
         from nats.js import api
 
         subjects, prefix = self.subjects, self.subjects.prefix
-        js = self.link.js
         log = [f"{prefix}.out.*", f"{prefix}.mst.*", subjects.sys, subjects.tick]
-        await js.add_stream(
+        await self._add(
             api.StreamConfig(
                 name=subjects.log, subjects=log, storage=api.StorageType.FILE, discard=api.DiscardPolicy.NEW,
                 max_msg_size=72 * 1024, max_msgs_per_subject=-1 if self.keep_log else QUOTA,
                 discard_new_per_subject=not self.keep_log, duplicate_window=60, max_bytes=2 << 30, deny_delete=True,
             )
         )  # fmt: skip
-        await js.add_stream(
+        await self._add(
             api.StreamConfig(
                 name=subjects.blobs, subjects=[f"{prefix}.blob.*.*.*"], storage=api.StorageType.FILE,
                 max_msgs_per_subject=1, max_age=3600, max_bytes=4 << 30, allow_direct=True,
             )
         )  # fmt: skip
+
+    async def _add(self, stream: Any) -> None:
+        """Make a stream, as large as the broker has room for, up to what is asked for."""
+        from nats.js.errors import APIError
+
+        while True:
+            try:
+                await self.link.js.add_stream(stream)
+                return
+            except APIError as error:
+                if error.err_code != NO_ROOM or stream.max_bytes < LEAST:
+                    raise
+                stream = stream.evolve(max_bytes=stream.max_bytes // 2)
 
     def campaign(self) -> NatsTerm | None:
         """Begin to lead this world."""
@@ -325,11 +338,14 @@ class NatsTerm:
                 ack = await self.link.js.publish(self.subjects.tick, data, timeout=COMMIT_WITHIN, headers=headers)
             except APIError as error:
                 if error.err_code != WRONG_LAST:
+                    self.link.not_stored(error.err_code or 0, error.description or "")
                     await asyncio.sleep(0.05)
                     continue
             except Exception:  # no answer: it may be stored or not
+                self.link.not_stored()
                 await asyncio.sleep(0.02)
             else:
+                self.link.stored()
                 self._note_marker(ack.seq)
                 return True
             try:
@@ -457,8 +473,10 @@ class NatsTerm:
                 await self.link.js.publish(
                     self.subjects.sys, data, timeout=COMMIT_WITHIN, headers={"Nats-Msg-Id": identity}
                 )
+                self.link.stored()
                 return
             except Exception:
+                self.link.not_stored()
                 await asyncio.sleep(0.05)
 
     async def _on_knock(self, message: Any) -> None:

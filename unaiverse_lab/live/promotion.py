@@ -64,6 +64,8 @@ class Live:
         self.port = port
         self.urls = urls
         self.broker = broker
+        if broker is not None:
+            port.link.room = lambda: broker.room
 
     def __repr__(self) -> str:
         status = self.status()
@@ -90,6 +92,8 @@ class Live:
             "broker": ", ".join(map(without_secret, self.urls)),
             "up": link.is_up,
             "downs": link.counts["down"],
+            "trouble": link.trouble,
+            "durability": None if self.broker is None else self.broker.durability,
             **self.host.status(),
         }
 

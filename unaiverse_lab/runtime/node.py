@@ -519,27 +519,21 @@ class Node:
                 seconds).
 
         Where a script is executed by somebody (``unaiverse-lab run``, ``host`` or ``join``), the node is only noted
-        down. In a script that is started by itself, the node joins the live world and stays until it is over, or
-        Ctrl+C; the classes of the roles are those in ``src/`` beside the script.
+        down. In a script that is started by itself, a world's node hosts its world live, until Ctrl+C, and an agent's
+        node joins the live world and stays until it is over, or Ctrl+C; the classes of the roles are those in ``src/``
+        beside the script.
 
         Raises:
             WorldError: there is no such world; or there is none to be joined.
-            LabError: it does not let the node in, or goes on without it.
+            LabError: it does not let the node in, or goes on without it; or the world cannot be hosted.
         """
         self.join_world = options.get("join_world")
         self.join_options.update({name: value for name, value in options.items() if name not in RUN_OPTIONS})
         nodes = gathering.get()
         if nodes is not None:
             nodes.append(self)
-        elif self.agent is not None and self.join_world is not None:
-            live = importlib.import_module("unaiverse_lab.live.joining")
-            live.run_node(self, options.get("cycles"), options.get("max_time"))
         else:
-            raise WorldError(
-                "a node cannot run by itself in this process: run its world folder with 'unaiverse-lab run FOLDER', "
-                "host it with 'unaiverse-lab host FOLDER', name the live world that an agent is to join with "
-                "join_world=, or add the node to a Session"
-            )
+            importlib.import_module("unaiverse_lab.cli.alone").run_alone(self, options)
 
 
 def _nowhere(record: Record) -> None:
