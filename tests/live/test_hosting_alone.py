@@ -72,4 +72,4 @@ def test_if_one_script_fails_all_are_stopped(
         run_asynch(folder, expect=NAMES, max_time=60.0)
     said = capfd.readouterr().err
     assert "run_5 | RuntimeError: no more paper" in said
-    assert said.count("over: the world is live no more") == 4
+    assert said.count("over: the world is live no more") == 4, said

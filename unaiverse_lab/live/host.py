@@ -52,6 +52,8 @@ if TYPE_CHECKING:
 
 LOCKSTEP, WALL = "lockstep", "wall"
 BARRIER, GRACE = 5.0, 10.0
+FAREWELL = 2.0
+"""Seconds to wait at most until all members have heard that a world is over."""
 LAST_CHANCE = 0.5
 OVER = "the world is live no more"
 FLUSHED_WITHIN, PATIENCE = 5.0, 6
@@ -120,7 +122,7 @@ class Guest:
         self.nodes = nodes
         self.token = token
         self.order = Sequence(hold=256)
-        self.sent = 0
+        self.sent = self.heard = 0
         self.view: bytes | None = None
         self.sights: dict[str, bytes] = {}
         self.doings: list[Doing] = []
@@ -504,6 +506,7 @@ class Host:
 
     def _hear(self, guest: Guest, frame: Frame) -> None:
         guest.late = False
+        guest.heard = max(guest.heard, frame.ack)
         self.term.confirm(guest.nid, frame.ack)
         if frame.kind == Kind.TURN:
             guest.doings += [self._opened(doing) for doing in body_in(frame, Turn).doings]
@@ -568,8 +571,10 @@ class Host:
 
     def release(self) -> None:
         """Give the session its own transport back, with what was on its way."""
-        for guest in list(self.guests.values()):
+        for guest in self.guests.values():
             self._dismiss(guest, OVER)
+        self._await_farewells()
+        for guest in list(self.guests.values()):
             if not self.term.lost and self._link_is_up():
                 self._fact("left", guest, OVER)
             self._part(guest, None)
@@ -577,6 +582,15 @@ class Host:
         for one in self.transport.waiting():
             self.before.post(one.sender, one.target, one.body)
         self.home.transport = self.before
+
+    def _await_farewells(self) -> None:
+        """Until the members that can hear have heard that it is over: a private broker ends next."""
+        deadline = monotonic() + FAREWELL
+        while not self.term.lost and self._link_is_up() and monotonic() < deadline:
+            if not any(guest.heard < guest.sent for guest in self.guests.values() if not guest.late):
+                return
+            if not self.absorb():
+                self.port.wait(0.05)
 
 
 def _name_in(candidate: Candidate) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -27,6 +28,7 @@ from unaiverse_lab.live.wire import (
     Kind,
     Leave,
     Parcel,
+    Turn,
     View,
     WireError,
     body_in,
@@ -286,6 +288,8 @@ class Member:
         home = self.home
         if frame.kind == Kind.LEAVE:
             self.over = body_in(frame, Leave).reason
+            with contextlib.suppress(LabError):  # the host waits to hear that it was heard
+                self.port.post(frame_of(Kind.TURN, Turn([]), frame.tick))
         if frame.kind != Kind.DELIVERY or home is None:
             return
         delivery = body_in(frame, Delivery)
