@@ -162,10 +162,10 @@ def past_the_log(url: str, count: int, what: str) -> tuple[float, float]:
 
 
 @contextmanager
-def hosted(url: str, *members: str, expect: list[str]) -> Iterator[tuple[Session, list[subprocess.Popen[str]]]]:
+def hosted(*members: str, expect: list[str]) -> Iterator[tuple[Session, list[subprocess.Popen[str]]]]:
     """A session that is live, with members in processes."""
     session = Session(World(), history=False)
-    live = asyncio.run(session.promote(url))
+    live = asyncio.run(session.promote())
     started = [
         subprocess.Popen(
             [sys.executable, __file__, "--member", str(live.invite), one], stdout=subprocess.PIPE, text=True,
@@ -180,9 +180,13 @@ def hosted(url: str, *members: str, expect: list[str]) -> Iterator[tuple[Session
         session.close()
 
 
-def posting(url: str, count: int) -> tuple[float, float]:
-    """Frames a second from ``post`` to stored, and the same bytes with nats-py's own ``publish_async``."""
-    port = NatsHostPort([url], new_wid(), keep_log=True)
+def posting(broker: Broker, count: int) -> tuple[float, float]:
+    """Frames a second from a member's ``post`` to stored, through the service import of the members' account.
+
+    And the same bytes with nats-py's own ``publish_async``, in the account that has the log.
+    """
+    host = NatsHostPort([broker.url], new_wid(), keep_log=True)
+    port = NatsPort([broker.member_url], host.subjects.wid)
     frame = frame_of(Kind.TURN, FRAME)
     start = time.perf_counter()
     posted = 0
@@ -195,7 +199,7 @@ def posting(url: str, count: int) -> tuple[float, float]:
     data = encode_frame(frame)
 
     async def raw() -> float:
-        js = port.link.nats.jetstream()
+        js = host.link.nats.jetstream()
         begun = time.perf_counter()
         for first in range(0, count, 2000):
             acks = [
@@ -205,9 +209,10 @@ def posting(url: str, count: int) -> tuple[float, float]:
             await asyncio.gather(*acks)
         return count / (time.perf_counter() - begun)
 
-    theirs = port.link.call(raw(), 120)
-    port.forget_world()
+    theirs = host.link.call(raw(), 120)
     port.close()
+    host.forget_world()
+    host.close()
     return ours, theirs
 
 
@@ -225,9 +230,9 @@ def blobs(url: str, size: int) -> tuple[float, float]:
     return size / 1e6 / (middle - start), size / 1e6 / (end - middle)
 
 
-def crowd(url: str, ticks: int) -> tuple[float, float]:
+def crowd(ticks: int) -> tuple[float, float]:
     """Messages a second through a world in which 50 members in another process say 20 things a tick; ticks a second."""
-    with hosted(url, "crowd", expect=[f"N{number}" for number in range(CROWD)]) as (session, _):
+    with hosted("crowd", expect=[f"N{number}" for number in range(CROWD)]) as (session, _):
         session.step(5)
         start = time.perf_counter()
         session.step(ticks)
@@ -235,9 +240,9 @@ def crowd(url: str, ticks: int) -> tuple[float, float]:
     return rate * CROWD * SAID, rate
 
 
-def answers(url: str, ticks: int) -> list[float]:
+def answers(ticks: int) -> list[float]:
     """Seconds from asking to having the answer, of two members in two processes; two ticks of a lockstep world."""
-    with hosted(url, "Asker", "Answerer", expect=["Asker", "Answerer"]) as (session, started):
+    with hosted("Asker", "Answerer", expect=["Asker", "Answerer"]) as (session, started):
         session.step(ticks)
     return [float(word) for word in started[0].communicate(timeout=30)[0].split()]
 
@@ -310,11 +315,11 @@ def bare_answers(url: str, ticks: int) -> list[float]:
     return took
 
 
-def alone(url: str, ticks: int) -> float:
+def alone(ticks: int) -> float:
     """Milliseconds that a tick of a live world costs whose members all live in this process."""
     session = Session(World(), history=False)
     session.add(Agent(), "A")
-    asyncio.run(session.promote(url))
+    asyncio.run(session.promote())
     session.step(20)
     start = time.perf_counter()
     session.step(ticks)
@@ -342,12 +347,12 @@ def measure(quick: bool) -> list[Result]:
             tuple(past_the_log(url, 20_000 if quick else 60_000, what) for what in ("raw", "single", "batched"))
             for _ in range(rounds)
         ]
-        posts = [posting(url, 4_000 if quick else 20_000) for _ in range(rounds)]
+        posts = [posting(broker, 4_000 if quick else 20_000) for _ in range(rounds)]
         long = [blobs(url, 16 << 20) for _ in range(rounds)]
-        crowds = [crowd(url, 20 if quick else 100) for _ in range(rounds)]
-        took = sorted(answers(url, 300 if quick else 1500))
+        crowds = [crowd(20 if quick else 100) for _ in range(rounds)]
+        took = sorted(answers(300 if quick else 1500))
         bare = sorted(bare_answers(url, 300 if quick else 1500))
-        tick = alone(url, 300)
+        tick = alone(300)
 
     def middle(pairs: list[Any], place: int) -> float:
         return statistics.median(pair[place] for pair in pairs)

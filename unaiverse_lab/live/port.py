@@ -52,7 +52,7 @@ class Caps(NamedTuple):
 
 
 class LinkEvent(NamedTuple):
-    """Something happened to a link: ``up``, ``down``, ``granted``, ``lagging``, ``error``."""
+    """Something happened to a link: ``up``, ``down``, ``granted``, ``lagging``, ``broker_stuck``, ``error``."""
 
     kind: str
     detail: str = ""
