@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import gc
+import os
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -20,7 +23,7 @@ from unaiverse_lab.live.log import NatsHostPort
 from unaiverse_lab.live.member import Kit, Member
 from unaiverse_lab.live.memory import MemoryHostPort, MemoryHub, MemoryPort
 from unaiverse_lab.live.nats_port import NatsPort, new_wid
-from unaiverse_lab.live.port import LogRecord, Refused, Ticket
+from unaiverse_lab.live.port import Backpressure, LogRecord, Refused, Ticket
 from unaiverse_lab.live.wire import Candidate, Delivery, Frame, Grant, Join, Kind, Refusal, Turn, frame_of, id_of
 from unaiverse_lab.runtime.node import Node
 
@@ -146,6 +149,49 @@ def things() -> list[Any]:
         FileContainer(b"\0x", "a.bin"), FileContainer("text", "a.txt", "text/plain"), "tëxt", "", b"\0", None, True,
         -(2**63), 2**64 - 1, 0.1, float("inf"), [1, ["a"], {}], {"type": "mine", "x": [torch.ones(2)]},
     ]  # fmt: skip
+
+
+def look(value: Any) -> Any:
+    """What can be compared of a value."""
+    if isinstance(value, list | tuple):
+        return [look(one) for one in value]
+    if isinstance(value, dict):
+        return {key: look(one) for key, one in value.items()}
+    if type(value).__name__ == "Tensor":
+        return str(value.dtype), tuple(value.shape), str(value.tolist())
+    if hasattr(value, "tobytes"):
+        return value.mode, value.size, value.tobytes()
+    return type(value), value
+
+
+def post_when_there_is_room(port: Any) -> Any:
+    give_up = time.monotonic() + 10
+    while True:
+        try:
+            return port.post(turn())
+        except Backpressure:
+            assert time.monotonic() < give_up
+            time.sleep(0.01)
+
+
+async def hold(link: Any) -> None:
+    link.up.clear()
+
+
+def traces(folder: Path) -> tuple[set[str], set[str], list[str]]:
+    """What a process has open: threads, files and sockets; and what lies in a folder."""
+    gc.collect()
+    threads = {thread.name for thread in threading.enumerate()}
+    handles = {os.readlink(f"/proc/self/fd/{fd}") for fd in os.listdir("/proc/self/fd") if alive(fd)}
+    return threads, handles, sorted(str(path) for path in folder.iterdir())
+
+
+def alive(fd: str) -> bool:
+    try:
+        os.readlink(f"/proc/self/fd/{fd}")
+    except OSError:
+        return False
+    return True
 
 
 # ---------------------------------------------------------------------- a world

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from unaiverse_lab.core.envelope import AgentRefusal, Body, Contact, InteractionMessage, StreamSample
@@ -20,6 +20,7 @@ values = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(values)
 def test_messages_come_out_as_they_went_in(value: Any) -> None:
     for body in (
