@@ -73,3 +73,23 @@ def test_if_one_script_fails_all_are_stopped(
     said = capfd.readouterr().err
     assert "run_5 | RuntimeError: no more paper" in said
     assert said.count("over: the world is live no more") == 4, said
+
+
+def test_somebody_comes_by_invite_and_talks(broker: Broker, tmp_path: Path) -> None:
+    with commands(tmp_path) as start:
+        host = start("host", "chat", "--members", "--seed", "7")
+        host.says("invite: ")
+        invite = host.out.split()[1]
+        for name in NAMES:
+            host.says(f"{name} joined")
+        bob = start("join", invite, str(find_world("chat") / "run_demo_person.py"), "Bob")
+        bob.says("(✅ Ready!)")
+        bob.types("Polly want a cracker\n")
+        bob.says("Broadcaster: **Polly:** want a cracker, cracker!")
+        bob.process.send_signal(signal.SIGINT)
+        assert bob.ends() == 130
+        assert bob.err.splitlines()[-1] == "Bob: left ChatRoom"
+        host.says("Bob left: stopped with Ctrl+C")
+        host.process.send_signal(signal.SIGINT)
+        assert host.ends() == 130
+        assert host.err.count("over: the world is live no more") == 4

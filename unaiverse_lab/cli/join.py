@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import runpy
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -19,6 +20,7 @@ def join(
         ),
     ],
     script: Annotated[Path, typer.Argument(help="A script that runs nodes, such as run_1.py of a world folder.")],
+    arguments: Annotated[list[str] | None, typer.Argument(help="What the script finds in sys.argv.")] = None,
     timeout: Annotated[float, typer.Option(min=1, help="Seconds to wait for the host's answer.")] = 60.0,
     idle: Annotated[
         float, typer.Option(min=1, help="Leave when nothing came from the host for so many seconds.")
@@ -44,10 +46,12 @@ def join(
         root = script.resolve().parent
         nodes: list[Node] = []
         token = gathering.set(nodes)
+        given, sys.argv = sys.argv, [str(script), *(arguments or ())]
         try:
             with blamed(root), isolated_imports(root):
                 runpy.run_path(str(script), run_name="__main__")
         finally:
+            sys.argv = given
             gathering.reset(token)
         if not nodes:
             raise WorldError(f"{script.name} runs no node: it must call node.run(...)")
