@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import threading
 import time
 from collections.abc import Iterator
 from itertools import permutations
@@ -68,6 +69,7 @@ from unaiverse_lab.live.wire import (
     BlobRef,
     Candidate,
     Delivery,
+    Doing,
     EventTooLarge,
     Frame,
     Join,
@@ -75,6 +77,7 @@ from unaiverse_lab.live.wire import (
     Marker,
     Parcel,
     Sequence,
+    Turn,
     View,
     WireError,
     body_in,
@@ -386,6 +389,51 @@ def test_c5_blobs_have_their_limits(place: Place) -> None:
     for wrong in (BlobRef("../" * 21 + "x", 5, "", "A"), BlobRef("0" * 64, MAX_BLOB + 1, "", "A")):
         with pytest.raises(BlobError):
             place.host.get_blob(wrong)
+
+
+def test_c5_a_blob_that_is_not_there_is_soon_missed_and_one_behind_a_broken_link_is_waited_for(place: Place) -> None:
+    port = place.member("A")
+    ref = place.host.put_blob(b"x" * CHUNK * 3)
+    began = time.monotonic()
+    with pytest.raises(BlobError, match="is not there"):
+        port.get_blob(BlobRef("0" * 64, MAX_BLOB, "", "A"))
+    assert time.monotonic() - began < 5
+    link = getattr(port, "link", None)
+    if link is not None:
+        link.call(hold(link), 5)
+        timer = threading.Timer(0.6, lambda: link.soon(link.up.set))
+        timer.start()
+    assert port.get_blob(ref, timeout=0.3) == b"x" * CHUNK * 3
+
+
+def test_c5_what_comes_with_a_blob_that_is_not_there_comes_all_the_same(live: Live) -> None:
+    live.session.step(3)
+    nowhere = BlobRef("0" * 64, 5, "", "M1")
+    parcels = [
+        Parcel("M1", "Ear", encode(AgentRefusal("one"))),
+        Parcel("M1", "Ear", nowhere),
+        Parcel("M1", "Ear", encode(AgentRefusal("two"))),
+    ]
+    live.members[2].port.post(frame_of(Kind.TURN, Turn([Doing("M1", False, list(parcels), [nowhere])])))
+    live.session.step(2)
+    assert [said for _, sender, said in live.agent("Ear").heard if sender == "M1" and said in ("one", "two")] == [
+        "one", "two"
+    ]  # fmt: skip
+    assert (live.session.nodes["M1"].dropped, live.host.refused) == (2, 2)
+    assert live.host.status()["late"] == []
+    emit, guest = live.host._emit, live.host.guests["N0"]
+
+    def emit_more(to: Any, parts: list[Delivery], tick: int) -> None:
+        if to is guest:
+            parts[0].parcels += parcels
+        emit(to, parts, tick)
+
+    live.host._emit = emit_more  # type: ignore[method-assign]
+    live.session.step(1)
+    live.host._emit = emit  # type: ignore[method-assign]
+    live.session.step(2)
+    assert [said for _, _, said in live.agent("Ear").heard if said in ("one", "two")] == ["one", "two"] * 2
+    assert live.members[0].dropped == 1
 
 
 def test_c5_the_longest_blob_is_stored() -> None:

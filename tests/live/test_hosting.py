@@ -149,6 +149,6 @@ def test_what_no_member_may_do_is_dropped_and_counted() -> None:
     ada.port.post(frame_of(Kind.TURN, turn, 20))
     ada.port.post(frame_of(Kind.TURN, Turn([Doing("Ada", False, forged[1:], [])]), 20))
     live.session.step()
-    assert live.session.nodes["Ada"].dropped == 3
+    assert live.session.nodes["Ada"].dropped == 4
     assert live.host.refused == 1
     assert not any(one.kind == "join" for one in live.session.trace.since(before))

@@ -18,7 +18,7 @@ from unaiverse_lab.core.clock import Pace
 from unaiverse_lab.core.envelope import Body, Envelope
 from unaiverse_lab.core.errors import LabError, WorldError
 from unaiverse_lab.live.distant import DistantNode, Entry
-from unaiverse_lab.live.port import HostPort, Knock, LogRecord, Lost, Term
+from unaiverse_lab.live.port import BlobError, HostPort, Knock, LogRecord, Lost, Term
 from unaiverse_lab.live.wire import (
     END_OF_TICK,
     INLINE,
@@ -525,9 +525,17 @@ class Host:
     def _opened(self, doing: Doing) -> Doing:
         """With the long messages in place of what refers to them."""
         for parcel in doing.parcels:
-            parcel.body = self._bytes(parcel.body)
-        doing.records = [self._bytes(one) for one in doing.records]
+            parcel.body = self._there(parcel.body)
+        doing.records = [self._there(one) for one in doing.records]
         return doing
+
+    def _there(self, body: bytes | BlobRef) -> bytes | BlobRef:
+        """A long message in place of what refers to it, if it is there."""
+        try:
+            return self._bytes(body)
+        except BlobError:
+            self.refused += 1
+            return body
 
     # ------------------------------------------------------------------ questions
 

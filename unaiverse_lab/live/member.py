@@ -14,7 +14,7 @@ from unaiverse_lab.core.envelope import Body, Envelope
 from unaiverse_lab.core.errors import LabError, WorldError, did_you_mean
 from unaiverse_lab.core.roles import RoleTable
 from unaiverse_lab.live.distant import DistantWorld
-from unaiverse_lab.live.port import Port
+from unaiverse_lab.live.port import BlobError, Port
 from unaiverse_lab.live.wire import (
     END_OF_TICK,
     INLINE,
@@ -275,7 +275,7 @@ class Member:
         for frame in frames:
             try:
                 self._take(frame, run=skip <= 0)
-            except WireError:
+            except (BlobError, WireError):
                 self.dropped += 1
                 continue
             if frame.flags & END_OF_TICK:
@@ -301,7 +301,7 @@ class Member:
         if not frame.flags & END_OF_TICK or not run:
             return
         parcels, self._parcels = self._parcels, []
-        doings = home.tick(frame.tick, [Envelope(one.sender, one.target, self._bytes(one.body)) for one in parcels])
+        doings = home.tick(frame.tick, self._opened(parcels))
         for doing in doings:
             if doing.facts == self._facts.get(doing.peer):
                 doing.facts = None
@@ -312,6 +312,16 @@ class Member:
             doing.records = [self._inline(one) for one in doing.records]
         home.trace.trim()
         self._post(split_turn([one for one in doings if one.parcels or one.records or one.facts]), frame.tick)
+
+    def _opened(self, parcels: list[Parcel]) -> list[Envelope]:
+        """With the long messages in place of what refers to them; one that is not there any more is dropped."""
+        envelopes = []
+        for one in parcels:
+            try:
+                envelopes.append(Envelope(one.sender, one.target, self._bytes(one.body)))
+            except BlobError:
+                self.dropped += 1
+        return envelopes
 
     def _post(self, parts: list[Any], tick: int) -> None:
         assert self.home is not None

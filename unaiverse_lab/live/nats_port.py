@@ -9,7 +9,8 @@ import secrets
 import time
 from base64 import b32encode
 from collections import deque
-from typing import Any
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -49,12 +50,16 @@ from unaiverse_lab.live.wire import (
     unnumbered,
 )
 
+T = TypeVar("T")
 WINDOW = 256
 """Frames on their way to the log at one time."""
 
 CHUNK = 512 * 1024
 GAP = 0.1
 """Seconds a member waits for what is missing before it asks for it."""
+
+PATIENCE = 60.0
+"""Seconds for which it is tried to store a long message while the link is up."""
 
 STORED_WITHIN = 2.0
 LONGEST_RETRY = 1.0
@@ -466,7 +471,7 @@ class NatsPort:
         if len(data) > MAX_BLOB:
             raise EventTooLarge(f"a blob holds {MAX_BLOB} bytes, not {len(data)}")
         digest = hashlib.sha256(data).hexdigest()
-        self.link.call(self._put(digest, data), 60.0)
+        self.link.call(self._put(digest, data), None)
         return BlobRef(digest, len(data), media, self.nid)
 
     async def _put(self, digest: str, data: bytes) -> None:
@@ -477,37 +482,59 @@ class NatsPort:
             )
 
     async def _put_chunk(self, digest: str, index: int, chunk: bytes) -> None:
-        for _ in range(30):
+        subject = self.subjects.chunk(digest, index)
+
+        async def put() -> None:
+            await self.link.js.publish(subject, chunk, timeout=STORED_WITHIN)
+
+        try:
+            await self._patiently(put, PATIENCE)
+        except Exception as error:
+            raise BrokerError(f"a long message could not be stored: {error}") from error
+
+    async def _patiently(self, work: Callable[[], Awaitable[T]], seconds: float) -> T:
+        """Try until it works: for so many seconds in which the link is up, or until the broker has said no three times.
+
+        Raises:
+            Exception: what was wrong with the last try.
+        """
+        from nats.js.errors import NotFoundError
+
+        tried, denied = 0.0, 0
+        while True:
             await self.link.up.wait()
+            began = time.monotonic()
             try:
-                await self.link.js.publish(self.subjects.chunk(digest, index), chunk, timeout=STORED_WITHIN)
-                return
+                return await work()
             except Exception as error:
-                failure = error
-                await asyncio.sleep(0.05)
-        raise BrokerError(f"a long message could not be stored: {failure}")
+                denied += isinstance(error, NotFoundError)
+                if self.link.is_up:
+                    tried += time.monotonic() - began + 0.05
+                if tried >= seconds or denied >= 3:
+                    raise
+            await asyncio.sleep(0.05)
 
     def get_blob(self, ref: BlobRef, timeout: float = 10.0) -> bytes:
         """A long message, its length and SHA-256 checked."""
         if not 0 <= ref.length <= MAX_BLOB or len(ref.sha256) != 64 or not ref.sha256.isalnum():
             raise BlobError(f"{ref!r:.80} is no reference to a long message")
-        data = self.link.call(self._get(ref), timeout)
+        data = self.link.call(self._get(ref, timeout), None)
         if len(data) != ref.length or hashlib.sha256(data).hexdigest() != ref.sha256:
             raise BlobError(f"the blob {ref.sha256[:12]} is damaged")
         return data
 
-    async def _get(self, ref: BlobRef) -> bytes:
-        count = -(-ref.length // CHUNK)
-        return b"".join(await asyncio.gather(*(self._get_chunk(ref.sha256, index) for index in range(count))))
+    async def _get(self, ref: BlobRef, timeout: float) -> bytes:
+        chunks = (self._get_chunk(ref.sha256, index, timeout) for index in range(-(-ref.length // CHUNK)))
+        return b"".join(await asyncio.gather(*chunks))
 
-    async def _get_chunk(self, digest: str, index: int) -> bytes:
-        for _ in range(30):
-            await self.link.up.wait()
-            try:
-                subject = self.subjects.chunk(digest, index)
-                found = await self.link.js.get_last_msg(self.subjects.blobs, subject, direct=True)
-                return bytes(found.data or b"")
-            except Exception as error:
-                failure = error
-                await asyncio.sleep(0.05)
-        raise BlobError(f"the blob {digest[:12]} is not there: {failure}")
+    async def _get_chunk(self, digest: str, index: int, timeout: float) -> bytes:
+        subject = self.subjects.chunk(digest, index)
+
+        async def get() -> bytes:
+            found = await self.link.js.get_last_msg(self.subjects.blobs, subject, direct=True)
+            return bytes(found.data or b"")
+
+        try:
+            return await self._patiently(get, timeout)
+        except Exception as error:
+            raise BlobError(f"the blob {digest[:12]} is not there: {error}") from error

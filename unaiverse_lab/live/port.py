@@ -211,6 +211,10 @@ class Port(Protocol):
     def get_blob(self, ref: BlobRef, timeout: float = 10.0) -> bytes:
         """A long message, its length and SHA-256 checked.
 
+        Args:
+            ref: where it lies.
+            timeout: seconds for which it is tried; while the link is down they do not count.
+
         Raises:
             BlobError: it is not there, or is not what it should be.
         """
