@@ -6,7 +6,7 @@ import gc
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -401,3 +401,26 @@ class Scrambler:
             self.emitted += 1
             self._emit(*given)
         return self.live.wait(timeout)
+
+
+# ---------------------------------------------------------------------- fixtures
+
+
+@pytest.fixture(params=CARRIERS)
+def url(request: pytest.FixtureRequest) -> str | None:
+    """The address of a broker, or None: a hub."""
+    return None if request.param == "memory" else request.getfixturevalue("broker").url  # type: ignore[no-any-return]
+
+
+@pytest.fixture
+def place(url: str | None) -> Iterator[Place]:
+    made = Place(url)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def live(url: str | None) -> Iterator[Live]:
+    made = Live(url)
+    yield made
+    made.close()
