@@ -123,6 +123,15 @@ class NatsHostPort(NatsPort):
         await Keeping(self.link, self.subjects.state).forget()
 
 
+class Writing:
+    """A marker on its way into the log: whether it was read back, and whether another one was."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+        self.committed = False
+        self.contested = False
+
+
 class NatsTerm:
     """One leadership; see :class:`~.port.Term`."""
 
@@ -139,8 +148,7 @@ class NatsTerm:
         self.restarts = 0
         self._marker_seq = 0
         self._marker_seqs: deque[int] = deque()
-        self._committed = self._contested = False
-        self._writing = b""
+        self._writing = Writing(b"")
         self._read: deque[LogRecord] = deque()
         self._next_seq = 1
         self._asked = 0
@@ -264,11 +272,12 @@ class NatsTerm:
             self.port.refused += 1
         self._next_seq = seq + 1  # only now: caught_up looks at it from another thread
         if kind == "tick":
-            if message.data != self._writing:
-                self._contested = True
-            elif not self._committed:
+            writing = self._writing  # the thread that commits may go on to the next one at any time
+            if message.data != writing.data:
+                writing.contested = True
+            elif not writing.committed:
                 self._note_marker(seq)
-                self._committed = True
+                writing.committed = True
         self.link.notify()
         if self._asked <= PULL // 2:
             await self._pull()
@@ -310,16 +319,15 @@ class NatsTerm:
         data = encode_frame(msgspec.structs.replace(frame, id=identity))
         if not self._commit_at_once(data, identity.hex()):
             self.lost = not self.link.call(self._commit(data, marker, identity.hex()), None)
-            self._contested = False
         return not self.lost
 
     def _commit_at_once(self, data: bytes, identity: str) -> bool:
         """Write a marker and wait until it is read back; False: it is not known whether it is stored."""
-        self._committed, self._writing = False, data
+        writing = self._writing = Writing(data)
         self.link.soon(self._write_marker, data, identity)
         with self.link.news:
-            self.link.news.wait_for(lambda: self._committed or self._contested or self.link.closed, COMMIT_WITHIN)
-        return self._committed
+            self.link.news.wait_for(lambda: writing.committed or writing.contested or self.link.closed, COMMIT_WITHIN)
+        return writing.committed
 
     def _write_marker(self, data: bytes, identity: str) -> None:
         headers = self._marker_headers(identity)
