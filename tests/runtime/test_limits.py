@@ -191,6 +191,7 @@ def test_a_stream_takes_nothing_that_could_not_be_sent(value: Any, problem: str)
     [
         [0] * (ENTRIES + 1), datetime.now(UTC), msgspec.msgpack.Ext(5, b"x"), [msgspec.msgpack.Ext(5, b"x")],
         {"type": "dict", "data": dict.fromkeys(map(str, range(ENTRIES + 1)))}, nested(DEPTH + 1),
+        {"type": "dict", "data": {5: 1}}, {"type": "dict", "data": {b"x": 1}},
         {"type": "file", "data": [1], "filename": "f", "mime_type": "m"},
         {"type": "file", "data": "x", "filename": "f", "mime_type": 5},
     ],

@@ -348,6 +348,8 @@ def _decode(data: Any, left: int) -> Any:
             return FileContainer(data["data"], data["filename"], data["mime_type"])
         case "dict":
             _check_size("a value", data["data"], left)
+            if not all(isinstance(key, str) for key in data["data"]):
+                raise TypeError("the keys of a dictionary are texts")
             return {key: _decode(one, left - 1) for key, one in data["data"].items()}
         case other:
             raise ValueError(f"unknown type {other!r}")
