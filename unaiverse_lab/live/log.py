@@ -339,7 +339,7 @@ class NatsTerm:
     async def _commit(self, data: bytes, marker: Marker, identity: str) -> bool:
         from nats.js.errors import APIError
 
-        while True:
+        while not self._writing.committed:  # it may be read back meanwhile
             await self.link.up.wait()
             headers = self._marker_headers(identity)
             try:
@@ -356,10 +356,13 @@ class NatsTerm:
                 self.link.stored()
                 self._note_marker(ack.seq)
                 return True
+            known = self._marker_seq
             try:
                 newest = await self._newest_marker()
             except Exception:
                 await asyncio.sleep(0.05)
+                continue
+            if self._marker_seq != known:  # it was read back while that was asked
                 continue
             if newest is None:
                 self._marker_seq = 0
@@ -374,6 +377,7 @@ class NatsTerm:
                 return False
             self.foreign += 1
             self._marker_seq = seq
+        return True
 
     def _note_marker(self, seq: int) -> None:
         if seq == self._marker_seq:
