@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 import threading
 import time
@@ -15,7 +16,7 @@ from live.rooms import HubWorld
 from live.threads import equals_the_synchronizer, live_room
 from live.wires import Wire
 from unaiverse_lab.core.records import Dropped, Fault, Joined
-from unaiverse_lab.live import host
+from unaiverse_lab.live import host, log
 from unaiverse_lab.live.broker import Broker
 
 TICKS = 2 + NUMBERS // 20 + 1
@@ -104,6 +105,42 @@ def test_a_broker_that_is_away_for_longer_than_anybody_waits_for_an_answer(broke
         hall.session.step(TICKS)
         assert trouble.over() == 1
         assert [(link["down"], link["up"]) for link in hall.links()] == [(1, 1)] * 5
+        hall.nothing_happened()
+
+
+@pytest.mark.live
+def test_a_marker_that_is_read_back_while_the_newest_is_asked_for(broker: Broker, monkeypatch: Any) -> None:
+    with Hall(broker, "lockstep") as hall:
+        hall.session.step(10)
+        term, js = hall.live.port.term, hall.live.port.link.js
+        assert term is not None
+        publish, newest, late = js.publish, term._newest_marker, []
+
+        def not_at_once(data: bytes, identity: str) -> bool:
+            term._writing = log.Writing(data)
+            return False
+
+        async def store(pause: float, *arguments: Any, **options: Any) -> Any:
+            await asyncio.sleep(pause)
+            return await publish(*arguments, **options)
+
+        async def stored_late(*arguments: Any, **options: Any) -> Any:
+            if len(late) >= 10:
+                return await publish(*arguments, **options)
+            late.append(asyncio.create_task(store(0.06, *arguments, **options)))
+            raise TimeoutError
+
+        async def told_late() -> Any:
+            found = await newest()
+            await asyncio.sleep(0.1)
+            return found
+
+        monkeypatch.setattr(term, "_commit_at_once", not_at_once)
+        monkeypatch.setattr(js, "publish", stored_late)
+        monkeypatch.setattr(term, "_newest_marker", told_late)
+        hall.session.step(TICKS - 10)
+        assert len(late) == 10
+        assert not term.lost
         hall.nothing_happened()
 
 
