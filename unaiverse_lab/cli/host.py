@@ -50,7 +50,7 @@ def host(
     if version_of("nats-py") is None:
         fail("hosting needs nats-py: pip install 'unaiverse-lab[live]'")
     from unaiverse_lab.live.hosting import host_world
-    from unaiverse_lab.live.joining import write_secret
+    from unaiverse_lab.live.invite import write_secret
 
     with explained():
         root = find_world(folder)

@@ -34,7 +34,8 @@ def join(
     if version_of("nats-py") is None:
         fail("joining needs nats-py: pip install 'unaiverse-lab[live]'")
     from unaiverse_lab.core.errors import WorldError
-    from unaiverse_lab.live.joining import Parted, find_invite, kit_beside, take_part
+    from unaiverse_lab.live.invite import find_invite
+    from unaiverse_lab.live.joining import Parted, kit_beside, take_part
     from unaiverse_lab.live.port import Refused
     from unaiverse_lab.runtime.node import Node, gathering
     from unaiverse_lab.world.folder import isolated_imports

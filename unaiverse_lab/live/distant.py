@@ -2,31 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
-import msgspec
+from typing import Any
 
 from unaiverse_lab.agents import Agent
 from unaiverse_lab.behavior import HybridStateMachine
 from unaiverse_lab.core.envelope import Farewell
 from unaiverse_lab.core.errors import WorldError
 from unaiverse_lab.core.profile import NodeProfile
+from unaiverse_lab.live.transport import Entry, LogTransport
 from unaiverse_lab.live.wire import Candidate, Doing, Facts, WireError, unpack_record
 from unaiverse_lab.runtime.node import LEFT, Home, Node
 from unaiverse_lab.stats.stats import Stats
 from unaiverse_lab.world import World
-
-if TYPE_CHECKING:
-    from unaiverse_lab.live.host import LogTransport
-
-
-class Entry(msgspec.Struct):
-    """A message on its way; ``logged``: the log has it already, as a part of what a member did."""
-
-    sender: str
-    target: str
-    body: bytes
-    logged: bool = False
 
 
 class DistantMachine(HybridStateMachine):

@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import secrets
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from unaiverse_lab.core.clock import Pace
-from unaiverse_lab.core.envelope import Body, Envelope
+from unaiverse_lab.core.envelope import Envelope
 from unaiverse_lab.core.errors import LabError, WorldError
-from unaiverse_lab.live.distant import DistantNode, Entry
+from unaiverse_lab.live.distant import DistantNode
+from unaiverse_lab.live.guest import Guest
 from unaiverse_lab.live.port import BlobError, HostPort, Knock, LogRecord, Lost, Term
+from unaiverse_lab.live.transport import Entry, LogTransport
 from unaiverse_lab.live.wire import (
     END_OF_TICK,
     INLINE,
@@ -44,7 +46,6 @@ from unaiverse_lab.live.wire import (
     split_delivery,
 )
 from unaiverse_lab.runtime.codec import encode
-from unaiverse_lab.runtime.freezing import CannotFreeze
 from unaiverse_lab.runtime.synchronizer import answer_for_the_departed
 
 if TYPE_CHECKING:
@@ -57,90 +58,6 @@ FAREWELL = 2.0
 LAST_CHANCE = 0.5
 OVER = "the world is live no more"
 FLUSHED_WITHIN, PATIENCE = 5.0, 6
-
-
-class LogTransport:
-    """The transport of a session whose world is live: what is posted is delivered when the log has given it back."""
-
-    def __init__(self, host: Host, members: set[str]) -> None:
-        self._host = host
-        self.members = members
-        self._entries: list[Entry] = []
-        self._taken: list[Entry] | None = None
-
-    def post(self, sender: str, target: str, body: Body | bytes) -> bool:
-        """Take a message; False if there is no such target.
-
-        Raises:
-            TypeError, StreamError: it holds something that cannot cross the wire.
-        """
-        if target not in self.members:
-            return False
-        self._entries.append(Entry(sender, target, body if isinstance(body, bytes) else encode(body)))
-        return True
-
-    def relay(self, parcel: Entry) -> None:
-        """Take a message that the log has already."""
-        if parcel.target in self.members:
-            self._entries.append(parcel)
-
-    def deliver(self) -> list[Envelope]:
-        """The messages to be taken in at this tick; returns when the log has closed the inputs of the tick."""
-        if self._taken is None:
-            self._taken, self._entries = self._entries, []
-        self._host.send_out(self._taken)
-        envelopes = self._host.close_inputs(self._taken)
-        self._taken = None
-        return envelopes
-
-    def __getstate__(self) -> Any:
-        raise CannotFreeze("the world is live: it can be noted down after 'await session.demote()'", passing=True)
-
-    def __setstate__(self, state: Any) -> None:
-        raise TypeError("a live transport is never put back")
-
-    def reroute(self, takes: Callable[[Envelope], bool]) -> None:
-        """Offer all waiting messages to a router; see :class:`~unaiverse_lab.runtime.transport.Transport`."""
-        entries, self._entries = self._entries, []
-        for entry in entries:
-            if not takes(Envelope(entry.sender, entry.target, entry.body)):
-                self._entries.append(entry)
-
-    def waiting(self) -> list[Entry]:
-        """What was posted and not delivered."""
-        return [*(self._taken or ()), *self._entries]
-
-    def __len__(self) -> int:
-        return len(self._entries) + len(self._taken or ())
-
-
-class Guest:
-    """What the host knows of one member: a connection with its nodes."""
-
-    def __init__(self, nid: str, nodes: list[DistantNode], token: str) -> None:
-        self.nid = nid
-        self.nodes = nodes
-        self.token = token
-        self.order = Sequence(hold=256)
-        self.sent = self.heard = 0
-        self.view: bytes | None = None
-        self.sights: dict[str, bytes] = {}
-        self.doings: list[Doing] = []
-        self.done = self.told = -1
-        self.unanswered: float | None = None
-        self.late = False
-        self.leave: Leave | None = None
-        self.words: list[Parcel] = []
-
-    @property
-    def silence(self) -> float:
-        """Seconds for which it has owed an answer."""
-        return 0.0 if self.unanswered is None else monotonic() - self.unanswered
-
-    @property
-    def name(self) -> str:
-        """The names of its nodes."""
-        return ", ".join(node.name for node in self.nodes)
 
 
 class Host:
@@ -184,7 +101,7 @@ class Host:
         self.had_guests = False
         self.home = session.synchronizer
         before = self.home.transport
-        self.transport = LogTransport(self, before.members)
+        self.transport = LogTransport(before.members, self.send_out, self.close_inputs)
         for envelope in before.deliver():
             self.transport.post(envelope.sender, envelope.target, envelope.body)
         self.before = before

@@ -19,8 +19,8 @@ from unaiverse_lab.core.errors import WorldError
 from unaiverse_lab.core.records import Joined
 from unaiverse_lab.core.terminal import tell
 from unaiverse_lab.live.host import WALL
-from unaiverse_lab.live.invite import Invite
-from unaiverse_lab.live.joining import FOLDER_VARIABLE, Stopping, forget_invite, save_invite
+from unaiverse_lab.live.invite import FOLDER_VARIABLE, Invite, forget_invite, save_invite
+from unaiverse_lab.live.stopping import Stopping
 from unaiverse_lab.runtime.launch import gather, run_scripts
 from unaiverse_lab.runtime.session import Session
 from unaiverse_lab.world.folder import find_world
