@@ -13,8 +13,20 @@ from unaiverse_lab.core.records import Joined
 from unaiverse_lab.live.host import Host
 from unaiverse_lab.live.member import Kit, Member
 from unaiverse_lab.live.memory import MemoryHostPort, MemoryHub, MemoryPort
-from unaiverse_lab.live.port import Lost, Refused
-from unaiverse_lab.live.wire import BlobRef, Doing, Kind, Parcel, Turn, frame_of, pack_record
+from unaiverse_lab.live.port import Knock, Lost, Refused
+from unaiverse_lab.live.wire import (
+    BlobRef,
+    Candidate,
+    Doing,
+    Join,
+    Kind,
+    Parcel,
+    Refusal,
+    Turn,
+    body_in,
+    frame_of,
+    pack_record,
+)
 from unaiverse_lab.runtime.node import Node
 
 TICKS = {
@@ -152,3 +164,23 @@ def test_what_no_member_may_do_is_dropped_and_counted() -> None:
     assert live.session.nodes["Ada"].dropped == 4
     assert live.host.refused == 1
     assert not any(one.kind == "join" for one in live.session.trace.since(before))
+
+
+def test_of_too_many_who_wait_for_others_the_latest_are_turned_away() -> None:
+    hub = MemoryHub()
+    session = lab.Session(lab.World(), name="room")
+    host = Host(session, MemoryHostPort(hub, "HOST"))
+    host.expected = ["Nobody"]
+    answers: list[str] = []
+    for number in range(300):
+        candidate = Candidate(Node(lab.Agent(), f"N{number}").profile.to_dict(), {})
+        hub.waiting.append(
+            Knock(
+                f"M{number}",
+                Join([candidate], "s", str(number)),
+                lambda frame: answers.append(body_in(frame, Refusal).reason),
+            )
+        )
+    host.attend()
+    assert answers == ["full"] * 44
+    assert list(session.nodes) == ["room"]

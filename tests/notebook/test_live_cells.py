@@ -14,7 +14,8 @@ from unaiverse_lab.notebook.execution import execute_notebook
 pytestmark = [pytest.mark.notebook, pytest.mark.live]
 
 CELLS = [
-    "import time\nimport unaiverse_lab as lab\nfrom unaiverse_lab.core.errors import WorldError\ns = lab.load('chat', seed=3)\ns.step(20)",
+    "import time\nimport unaiverse_lab as lab\nfrom unaiverse_lab.core.errors import WorldError",
+    "s = lab.load('chat', seed=3)\ns.step(20)",
     "live = await s.promote()\nlive",
     "s.stepper()",
     "s.dashboard()",
@@ -42,12 +43,12 @@ def test_a_world_goes_live_from_a_cell_and_comes_back(tmp_path: Path) -> None:
     execute_notebook(tmp_path / "source.ipynb", tmp_path / "executed.ipynb")
     book = nbformat.read(tmp_path / "executed.ipynb", as_version=4)
 
-    shown = book.cells[1].outputs[0]["data"]["text/plain"]
+    shown = book.cells[2].outputs[0]["data"]["text/plain"]
     assert shown.startswith("live at nats://127.0.0.1:") and "lockstep" in shown
-    assert printed(book, 6).strip().endswith("0 [] []")
-    assert "a live world does not go back to tick" in printed(book, 7)
+    assert printed(book, 7).strip().endswith("0 [] []")
+    assert "a live world does not go back to tick" in printed(book, 8)
     alone = lab.load("chat", seed=3)
     alone.step(80)
-    assert printed(book, 8).split() == ["79", alone.digest()]
-    for cell in (2, 3):
+    assert printed(book, 9).split() == ["79", alone.digest()]
+    for cell in (3, 4):
         assert any("text/html" in one.get("data", {}) for one in book.cells[cell].outputs), cell

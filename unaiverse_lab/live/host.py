@@ -53,6 +53,9 @@ if TYPE_CHECKING:
 
 LOCKSTEP, WALL = "lockstep", "wall"
 BARRIER, GRACE = 5.0, 10.0
+MOST_WAITING = 256
+"""Members that may wait to be let in, while others are expected before them."""
+
 FAREWELL = 2.0
 """Seconds to wait at most until all members have heard that a world is over."""
 LAST_CHANCE = 0.5
@@ -149,7 +152,9 @@ class Host:
         while (knock := self._next_of(waiting)) is not None:
             waiting.remove(knock)
             self._admit(knock)
-        self._knocks = waiting
+        for knock in waiting[MOST_WAITING:]:
+            self._refuse(knock, "full", f"{MOST_WAITING} others wait to be let in already")
+        self._knocks = waiting[:MOST_WAITING]
 
     def _overdue(self) -> list[Guest]:
         """Who has been silent for too long."""
