@@ -25,7 +25,6 @@ from unaiverse_lab.live.wire import (
     encode_frame,
     frame_of,
     id_of,
-    unnumbered,
 )
 
 PULL = 256
@@ -467,7 +466,7 @@ class NatsTerm:
         if not message.reply.startswith(INBOX):
             self.port.refused += 1
             return
-        await self.link.nats.publish(message.reply, unnumbered(answer_to(question, name, nid, self.answers)))
+        await self.link.nats.publish(message.reply, encode_frame(answer_to(question, name, nid, self.answers)))
 
     # ------------------------------------------------------------------ facts, and who asks to be let in
 

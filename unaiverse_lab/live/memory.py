@@ -45,7 +45,6 @@ from unaiverse_lab.live.wire import (
     encode_frame,
     frame_of,
     id_of,
-    unnumbered,
 )
 
 MOST_WAITING = 2 * IN_LIMIT
@@ -148,7 +147,7 @@ class MemoryPort:
 
     def offer(self, frame: Frame) -> bool:
         """Send something that may be lost; see :class:`~.port.Port`."""
-        crossed = decode_frame(unnumbered(frame))
+        crossed = decode_frame(encode_frame(frame))
         if self.closed:
             self.lost += 1
             return False
@@ -175,9 +174,9 @@ class MemoryPort:
         """Ask the host something; see :class:`~.port.Port`."""
         if not self.hub.answers:
             raise Refused("no_answer", f"nobody answered {name!r}")
-        question = decode_frame(unnumbered(frame_of(Kind.QUESTION, body or {})))
+        question = decode_frame(encode_frame(frame_of(Kind.QUESTION, body or {})))
         answer = answer_to(question, name, self.nid, self.hub.answers[-1])
-        return answer_in(decode_frame(unnumbered(answer)))
+        return answer_in(decode_frame(encode_frame(answer)))
 
     def wait(self, timeout: float) -> bool:
         """Let the others act."""

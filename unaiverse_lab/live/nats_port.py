@@ -47,7 +47,6 @@ from unaiverse_lab.live.wire import (
     encode_frame,
     frame_of,
     id_of,
-    unnumbered,
 )
 
 T = TypeVar("T")
@@ -296,7 +295,7 @@ class NatsPort:
 
     def offer(self, frame: Frame) -> bool:
         """Send something that may be lost; see :class:`~.port.Port`."""
-        data = unnumbered(frame)
+        data = encode_frame(frame)
         if not self.link.is_up or len(self._offered) >= OUT_LIMIT:
             self.lost += 1
             return False
@@ -352,7 +351,7 @@ class NatsPort:
 
     def query(self, name: str, body: dict[str, Any] | None = None, timeout: float = 2.0) -> dict[str, Any]:
         """Ask the host something; see :class:`~.port.Port`."""
-        data = unnumbered(frame_of(Kind.QUESTION, body or {}))
+        data = encode_frame(frame_of(Kind.QUESTION, body or {}))
         return self.link.call(self._query(name, data, timeout), timeout + 5.0)
 
     async def _query(self, name: str, data: bytes, timeout: float) -> dict[str, Any]:

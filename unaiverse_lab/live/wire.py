@@ -10,9 +10,10 @@ import hashlib
 from collections.abc import Iterable
 from enum import IntEnum
 from itertools import chain, repeat
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import msgspec
+from msgspec import Meta
 
 from unaiverse_lab.core.errors import LabError
 from unaiverse_lab.core.limits import MAX_MESSAGE, NotSendable, check_content
@@ -34,6 +35,7 @@ TOLD = 512
 
 END_OF_TICK = 1
 FLAGS = END_OF_TICK
+NO_ID = bytes(16)
 
 T = TypeVar("T")
 
@@ -54,6 +56,9 @@ class Kind(IntEnum):
     ANSWER = 29
 
 
+KINDS = frozenset(int(kind) for kind in Kind)
+
+
 class WireError(LabError, ValueError):
     """Bytes that are no frame, or a frame that may not be; ``reason`` is one word for it."""
 
@@ -64,6 +69,9 @@ class WireError(LabError, ValueError):
 
 class EventTooLarge(LabError):
     """A message is longer than anything that can be sent."""
+
+
+Count = Annotated[int, Meta(ge=0)]
 
 
 class Frame(msgspec.Struct, array_like=True, frozen=True):
@@ -84,11 +92,11 @@ class Frame(msgspec.Struct, array_like=True, frozen=True):
     v: int
     kind: int
     flags: int
-    n: int
-    ack: int
-    tick: int
+    n: Count
+    ack: Count
+    tick: Count
     time_ns: int
-    id: bytes
+    id: Annotated[bytes, Meta(min_length=16, max_length=16)]
     body: msgspec.Raw
 
 
@@ -248,7 +256,7 @@ _bodies: dict[type, msgspec.msgpack.Decoder[Any]] = {}
 
 
 def frame_of(kind: Kind, body: Any, tick: int = 0, time_ns: int = 0, flags: int = 0) -> Frame:
-    """A frame that has no number yet.
+    """A frame that has no number and no identity: past the log it needs none, in the log it gets one.
 
     Raises:
         NotSendable: a profile in it, the options of a request, or a question are beyond a limit, which is named.
@@ -258,7 +266,7 @@ def frame_of(kind: Kind, body: Any, tick: int = 0, time_ns: int = 0, flags: int 
         _check_join(body, len(data))
     elif kind == Kind.QUESTION:
         check_content(body, "question", len(data))
-    return Frame(VERSION, int(kind), flags, 0, 0, tick, time_ns, b"", msgspec.Raw(data))
+    return Frame(VERSION, int(kind), flags, 0, 0, tick, time_ns, NO_ID, msgspec.Raw(data))
 
 
 def _check_join(join: Join, length: int) -> None:
@@ -277,19 +285,14 @@ def _check_join(join: Join, length: int) -> None:
         check_content(candidate.options, "options", length)
 
 
-def unnumbered(frame: Frame) -> bytes:
-    """The bytes of a frame that has no place in any order: nobody counts it, nobody asks for it again."""
-    return encode_frame(msgspec.structs.replace(frame, id=bytes(16)))
-
-
 def encode_frame(frame: Frame) -> bytes:
     """The bytes of a frame.
 
     Raises:
         EventTooLarge: its body is longer than a frame may be.
     """
-    if len(bytes(frame.body)) > FRAME:
-        raise EventTooLarge(f"a frame holds {FRAME} bytes, not {len(bytes(frame.body))}")
+    if len(frame.body) > FRAME:
+        raise EventTooLarge(f"a frame holds {FRAME} bytes, not {len(frame.body)}")
     return _pack.encode(frame)
 
 
@@ -305,10 +308,8 @@ def decode_frame(data: bytes) -> Frame:
         frame = _frames.decode(data)
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
         raise WireError("malformed", str(error)) from None
-    if frame.v != VERSION or frame.flags & ~FLAGS or frame.kind not in Kind._value2member_map_:
+    if frame.v != VERSION or frame.flags & ~FLAGS or frame.kind not in KINDS:
         raise WireError("unsupported", f"version {frame.v}, kind {frame.kind}, flags {frame.flags}")
-    if len(frame.id) != 16 or min(frame.n, frame.ack, frame.tick) < 0:
-        raise WireError("malformed", "an id of 16 bytes, and numbers from 0 on")
     return frame
 
 
