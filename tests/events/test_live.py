@@ -9,6 +9,7 @@ from live.rooms import HubWorld
 from worlds.folders import failed_checks
 
 import unaiverse_lab as lab
+from unaiverse_lab.core.records import BehaviorSet, RoleSet
 from unaiverse_lab.events import Agent, BaseWorld, Choice, Event, Object, ScriptedPlanner, User, action
 from unaiverse_lab.events.planner import AgentState, as_planner
 from unaiverse_lab.live.host import Host
@@ -126,3 +127,52 @@ def test_everybody_sees_how_things_were_when_the_tick_began_wherever_they_are() 
     assert looked == 2 * [[(1, None), (4, "mill"), (6, "inn")]]
     asked = [event for event in alone.world.events.wires if event["event_type"] == "look"]
     assert [event["times"] for event in asked] == [3, 2]
+
+
+def test_who_leaves_and_comes_back_sees_its_world_again() -> None:
+    def watcher() -> Node:
+        entity = Watcher("Watcher", "watcher", wakeups=["shone"])
+        entity.planner = as_planner(entity.planned)
+        return Node(entity, "watcher")
+
+    def walker() -> Node:
+        return Node(
+            Agent("Walker", "walker", planner=ScriptedPlanner([Choice("world:move", {"to": "mill"})])), "walker"
+        )
+
+    def after(session: lab.Session, node: Node) -> tuple[list[object], object]:
+        kinds = [(one.kind, getattr(one, "role", None)) for one in session.trace.of_kind(BehaviorSet, RoleSet)]
+        return kinds, node.agent.notes["seen"]  # type: ignore[union-attr]
+
+    alone = lab.Session(Town(), seed=3, name="world", strict=True)
+    alone.add(walker())
+    alone.add(watcher())
+    alone.step(5)
+    alone.remove("watcher", "enough")
+    alone.step(2)
+    again = watcher()
+    alone.add(again)
+    alone.step(5)
+
+    hub = MemoryHub()
+    live = lab.Session(Town(), seed=3, name="world")
+    host = Host(live, MemoryHostPort(hub, "HOST"))
+    hub.meanwhile.append(host.attend)
+
+    def come(node: Node, nid: str) -> Member:
+        member = Member(MemoryPort(hub, nid), [node])
+        member.join()
+        hub.meanwhile.extend([member.pump, member.port.pump])  # type: ignore[attr-defined]
+        return member
+
+    come(walker(), "M1")
+    first = come(watcher(), "M2")
+    live.step(5)
+    first.leave("enough")
+    live.step(2)
+    back = watcher()
+    come(back, "M3")
+    live.step(5)
+
+    assert after(live, back) == after(alone, again)
+    assert after(alone, again)[1][0][1] == "mill"  # type: ignore[index]

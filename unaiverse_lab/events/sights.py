@@ -45,6 +45,7 @@ class Sights:
         self._shown_as: dict[str, str] = {}
         self._drawn_by: dict[str, str] = {}
         self._properties: dict[str, dict[str, Any]] = {}
+        self._entered: dict[str, None] = {}
         self._told: dict[str, None] = {}
         self._tick = -1
 
@@ -58,6 +59,7 @@ class Sights:
             if self._machines.setdefault(role, card.machine) == card.machine:
                 break
         self._shown_as[card.id] = role
+        self._entered[card.id] = None
         self._drawn_by.setdefault(role, card.id)
 
     def begin(self, tick: int) -> None:
@@ -76,11 +78,12 @@ class Sights:
     def look_around(self, world: EventWorld) -> None:
         """Note down how things are, for the tick that begins."""
         known, self.new = self._properties, {}
+        entered, self._entered = self._entered, {}
         for card in (*world.entities.values(), *world.users.values()):
             changed = known.get(card.id) != card.properties
             if changed:
                 known[card.id] = copied(card.properties)
-            if changed or (card.looks and (card.id in self._told or _may_think(world, card.id))):
+            if changed or card.id in entered or (card.looks and (card.id in self._told or _may_think(world, card.id))):
                 sight = self._sight(world, card, known[card.id])
                 if sight is not None:
                     self.new[card.id] = sight
