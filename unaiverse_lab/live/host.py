@@ -56,6 +56,9 @@ BARRIER, GRACE = 5.0, 10.0
 MOST_WAITING = 256
 """Members that may wait to be let in, while others are expected before them."""
 
+MOST_GONE = 256
+"""Members that left, of which it is remembered why."""
+
 FAREWELL = 2.0
 """Seconds to wait at most until all members have heard that a world is over."""
 LAST_CHANCE = 0.5
@@ -99,6 +102,7 @@ class Host:
         self.term: Term = term
         term.answers.update(time=self._tell_time, roster=self._tell_roster, status=lambda nid, asked: self.status())
         self.guests: dict[str, Guest] = {}
+        self.gone: dict[str, str] = {}
         self.expected: list[str] = []
         self.refused = 0
         self.had_guests = False
@@ -137,16 +141,17 @@ class Host:
         for guest in list(self.guests.values()):
             if guest.leave is not None:
                 self._fact("left", guest, guest.leave.reason)
-                self._part(guest, guest.leave)
+                self._part(guest, guest.leave.reason, guest.leave)
             elif guest in overdue:
+                reason = f"nothing was heard of it for {self.grace:g} s"
                 self._fact("lost", guest, f"silent for {self.grace:g} s")
-                self._dismiss(guest, f"nothing was heard of it for {self.grace:g} s")
-                self._part(guest, None)
+                self._dismiss(guest, reason)
+                self._part(guest, reason)
             elif not any(self._has(node) for node in guest.nodes):
                 reason = f"the host removed it{': ' if guest.nodes[0].parting else ''}{guest.nodes[0].parting}"
                 self._fact("left", guest, reason)
                 self._dismiss(guest, reason)
-                self._part(guest, None)
+                self._part(guest, reason)
         self._knocks += self.term.knocks()
         waiting, self._knocks = [knock for knock in self._knocks if knock.nid not in self._withdrawn], []
         while (knock := self._next_of(waiting)) is not None:
@@ -235,7 +240,7 @@ class Host:
         tick = self.home.following
         self.term.fact(frame_of(Kind.FACT, Fact(what, guest.nid, tick, detail), tick))
 
-    def _part(self, guest: Guest, leave: Leave | None) -> None:
+    def _part(self, guest: Guest, reason: str, leave: Leave | None = None) -> None:
         """A member's nodes leave: with what they said last, or with a farewell in their name."""
         for parcel in leave.parcels if leave is not None else ():
             if any(node.peer_id == parcel.sender for node in guest.nodes):
@@ -246,6 +251,9 @@ class Host:
         for node in filter(self._has, guest.nodes):
             node.silently = leave is not None
             self.session.remove(node.name, leave.reason if leave is not None else "lost")
+        self.gone[guest.nid] = reason
+        if len(self.gone) > MOST_GONE:
+            del self.gone[next(iter(self.gone))]
         del self.guests[guest.nid]
         if leave is not None:
             self.term.forget(guest.nid)
@@ -507,7 +515,7 @@ class Host:
         for guest in list(self.guests.values()):
             if not self.term.lost and self._link_is_up():
                 self._fact("left", guest, OVER)
-            self._part(guest, None)
+            self._part(guest, OVER)
         self.home.between_ticks.remove(self.attend)
         for one in self.transport.waiting():
             self.before.post(one.sender, one.target, one.body)

@@ -16,7 +16,6 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from unaiverse_lab.core.errors import WorldError
-from unaiverse_lab.core.records import Joined
 from unaiverse_lab.core.terminal import tell
 from unaiverse_lab.live.host import WALL
 from unaiverse_lab.live.invite import FOLDER_VARIABLE, Invite, forget_invite, save_invite
@@ -231,8 +230,9 @@ class Crier(threading.Thread):
         members = {guest.nid: guest.name for guest in guests}
         for nid in [nid for nid in members if nid not in self._members]:
             self._say(f"{members[nid]} joined")
-        for name in [name for nid, name in self._members.items() if nid not in members]:
-            self._say(f"{name} left: {self._why(name)}")
+        for nid, name in self._members.items():
+            if nid not in members:
+                self._say(f"{name} left: {host.gone.get(nid) or 'it gave no reason'}")
         self._members = members
         late = [guest.name for guest in guests if guest.late]
         for name in [name for name in late if name not in self._late]:
@@ -251,14 +251,3 @@ class Crier(threading.Thread):
         if slow and slow != self._awaited and host.pace is None:
             self._say(f"waiting for the answer of {', '.join(slow)} ...")
         self._awaited = slow
-
-    def _why(self, name: str) -> str:
-        node = name.partition(", ")[0]
-        ends = [
-            one.reason
-            for one in self._live.session.trace
-            if isinstance(one, Joined) and one.node == node and one.stage == "left"
-        ]
-        if ends and ends[-1] == "lost":
-            return f"nothing was heard of it for {self._live.host.grace:g} s"
-        return (ends[-1] if ends else None) or "it gave no reason"
