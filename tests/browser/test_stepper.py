@@ -365,5 +365,6 @@ def test_an_arrow_shows_what_led_to_it_and_what_followed(notebook: Opens) -> Non
     heard = {text.partition(" → ")[2].partition(":")[0] for text in words if text.startswith("Broadcaster → ")}
     assert heard == {"ChatAI", "Polly", "Ada"} - {speaker}
     shown.screenshot("chain", 1)
+    root.locator(".ul-scroll").evaluate("box => box.dispatchEvent(new Event('scroll'))")  # all arrows are drawn anew
     root.locator(".ul-why").hover()
     expect(root.locator(".ul-arrow.ul-chain")).to_have_count(0)

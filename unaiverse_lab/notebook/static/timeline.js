@@ -23,6 +23,10 @@ class Timeline {
       this.space,
     );
     this.box.addEventListener("scroll", () => this.draw());
+    this.box.addEventListener("pointerleave", () => this.follow(null)); // an arrow that was drawn anew is never left
+    this.box.addEventListener("pointermove", (event) => {
+      if (this.chain && !event.target.closest(".ul-arrow")) this.follow(null);
+    });
     this.svg.addEventListener("click", (event) => {
       const row =
         this.scenes?.rows[this.first + Math.floor((event.clientY - this.svg.getBoundingClientRect().top) / ROW)];
