@@ -447,10 +447,9 @@ class NatsTerm:
         except ValueError:
             self.port.refused += 1
             return
-        for n, parcel in list(self._rings.get(nid, {}).items()):
-            if n >= first:
-                self._to_emit.append(parcel)
-        self._emitting.set()
+        if len(self._to_emit) < RING:  # who asks all the time is answered when the others have theirs
+            self._to_emit.extend(parcel for n, parcel in list(self._rings.get(nid, {}).items()) if n >= first)
+            self._emitting.set()
         if message.reply.startswith(INBOX):
             await self.link.nats.publish(message.reply, b"here")
 
