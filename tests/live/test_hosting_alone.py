@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 import signal
 from pathlib import Path
 
 import pytest
 
+import unaiverse_lab as lab
 from live.processes import commands
 from unaiverse_lab.core.errors import WorldError
 from unaiverse_lab.core.records import Joined
@@ -93,3 +95,13 @@ def test_somebody_comes_by_invite_and_talks(broker: Broker, tmp_path: Path) -> N
         host.process.send_signal(signal.SIGINT)
         assert host.ends() == 130
         assert host.err.count("over: the world is live no more") == 4
+
+
+def test_in_a_notebook_the_node_of_a_world_says_how_it_goes_live() -> None:
+    async def cell() -> None:
+        lab.Node(lab.World(), "Room").run()
+
+    with pytest.raises(
+        WorldError, match=r"goes live from a session: s = lab.Session\(\); s.add\(node\); await s.promote"
+    ):
+        asyncio.run(cell())

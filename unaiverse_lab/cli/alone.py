@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from unaiverse_lab.cli.run import Printer
@@ -21,12 +22,17 @@ def run_alone(node: Node, options: dict[str, Any]) -> None:
         options: of :meth:`unaiverse_lab.Node.run`.
 
     Raises:
-        WorldError: it hosts an agent and does not say which world it wants to join.
+        WorldError: it hosts an agent and does not say which world it wants to join; or it hosts a world, in a notebook.
         LabError: what :func:`~unaiverse_lab.live.hosting.host_world` and
             :func:`~unaiverse_lab.live.joining.run_node` raise.
     """
     cycles, max_time = options.get("cycles"), options.get("max_time")
     if node.agent is None:
+        if _in_a_loop():
+            raise WorldError(
+                f"in a notebook the world of {node.name} goes live from a session: s = lab.Session(); s.add(node); "
+                "await s.promote(); s.start()"
+            )
         session = Session(None, history=False)
         session.add(node)
         printer = Printer(session, every=False)
@@ -38,3 +44,11 @@ def run_alone(node: Node, options: dict[str, Any]) -> None:
             f"{node.name} cannot run by itself: name the live world it is to join, node.run(join_world=...); run its "
             "world folder in one process with 'unaiverse-lab run FOLDER'; or add the node to a Session"
         )
+
+
+def _in_a_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
