@@ -105,3 +105,13 @@ def test_in_a_notebook_the_node_of_a_world_says_how_it_goes_live() -> None:
         WorldError, match=r"goes live from a session: s = lab.Session\(\); s.add\(node\); await s.promote"
     ):
         asyncio.run(cell())
+
+
+def test_where_no_invite_can_be_saved_there_still_is_one(
+    broker: Broker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "invites").write_text("a file, no folder")
+    monkeypatch.setenv("UNAIVERSE_LAB_INVITES", str(tmp_path / "invites"))
+    session = run_asynch("chat", expect=NAMES, max_cycles=5)
+    assert session.tick == 4
+    assert "nobody can join by name, only by the invite: it could not be saved" in capfd.readouterr().err

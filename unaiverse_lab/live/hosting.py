@@ -72,8 +72,11 @@ def host_world(
             live = asyncio.run(session.promote(broker, clock=clock, expect=names))
             show_invite(live.invite)
             try:
-                save_invite(live.invite)
-                say(f"members on this machine: unaiverse-lab join {shlex.quote(live.invite.name)} SCRIPT")
+                try:
+                    save_invite(live.invite)
+                    say(f"members on this machine: unaiverse-lab join {shlex.quote(live.invite.name)} SCRIPT")
+                except OSError as error:
+                    say(f"nobody can join by name, only by the invite: it could not be saved ({error})")
                 members.start(live.invite)
                 with Crier(live, say):
                     if names:
