@@ -36,7 +36,6 @@ def servers() -> dict[str, Path]:
 
 @contextmanager
 def running(folder: Path, server: Path | None) -> Iterator[Broker]:
-    pytest.importorskip("nats")
     with Broker(folder, server) as started:
         yield started
     left = [thread.name for thread in threading.enumerate() if thread.name.startswith("unaiverse-lab-link")]

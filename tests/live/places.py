@@ -13,6 +13,8 @@ from typing import Any
 
 import msgspec
 import pytest
+import torch
+from PIL import Image
 
 from unaiverse_lab import Agent, HybridStateMachine, NodeProfile, Session, World
 from unaiverse_lab.core.envelope import AgentRefusal, Body
@@ -99,14 +101,7 @@ class Place:
             knock.answer(msgspec.structs.replace(frame, n=1, id=b"i" * 16))
 
     def read(self, count: int) -> list[LogRecord]:
-        records: list[LogRecord] = []
-        give_up = time.monotonic() + 20
-        while len(records) < count:
-            records += self.term.next_inputs()
-            assert time.monotonic() < give_up, f"{len(records)} of {count} records"
-            if len(records) < count:
-                self.host.wait(0.01)
-        return records
+        return gathered(self.term.next_inputs, count, self.host.wait)
 
     def send(self, nid: str, numbers: range) -> None:
         for n in numbers:
@@ -118,16 +113,21 @@ class Place:
             port.close(drain=False)
 
 
+def gathered(take: Callable[[], list[Any]], count: int, wait: Callable[[float], Any]) -> list[Any]:
+    """So many things, as they come."""
+    things: list[Any] = []
+    give_up = time.monotonic() + 20
+    while len(things) < count:
+        things += take()
+        assert time.monotonic() < give_up, f"{len(things)} of {count}"
+        if len(things) < count:
+            wait(0.01)
+    return things
+
+
 def received(port: Any, count: int) -> list[Frame]:
     """So many frames that came for a member."""
-    frames: list[Frame] = []
-    give_up = time.monotonic() + 20
-    while len(frames) < count:
-        frames += port.poll()
-        assert time.monotonic() < give_up, f"{len(frames)} of {count} frames"
-        if len(frames) < count:
-            port.wait(0.01)
-    return frames
+    return gathered(port.poll, count, port.wait)
 
 
 def turn(n: int = 0, size: int = 0) -> Frame:
@@ -137,7 +137,6 @@ def turn(n: int = 0, size: int = 0) -> Frame:
 
 def things() -> list[Any]:
     """Values of every type that streams carry."""
-    torch, image = pytest.importorskip("torch"), pytest.importorskip("PIL.Image")
     tensors = [
         torch.arange(6).reshape(shape).to(getattr(torch, dtype.removeprefix("torch.")))
         for dtype in DTYPES
@@ -145,7 +144,7 @@ def things() -> list[Any]:
     ]
     return [
         *tensors, torch.zeros(()), torch.zeros((0, 3)), torch.tensor([float("nan"), float("inf")]),
-        *(image.new(mode, (3, 2)) for mode in ("1", "L", "LA", "P", "RGB", "RGBA", "I;16")),
+        *(Image.new(mode, (3, 2)) for mode in ("1", "L", "LA", "P", "RGB", "RGBA", "I;16")),
         FileContainer(b"\0x", "a.bin"), FileContainer("text", "a.txt", "text/plain"), "tëxt", "", b"\0", None, True,
         -(2**63), 2**64 - 1, 0.1, float("inf"), [1, ["a"], {}], {"type": "mine", "x": [torch.ones(2)]},
     ]  # fmt: skip

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from live.places import CARRIERS, Place
+from live.places import Place, gathered
+from live.places import place as place
+from live.places import url as url
 from unaiverse_lab import Session, World
 from unaiverse_lab.live.host import Host
 from unaiverse_lab.live.memory import MemoryHostPort, MemoryHub, MemoryPort
@@ -16,22 +17,8 @@ from unaiverse_lab.live.port import OFFERS, Offer, Refused
 from unaiverse_lab.live.wire import FRAME, EventTooLarge, Kind, body_in, frame_of
 
 
-@pytest.fixture(params=CARRIERS)
-def place(request: pytest.FixtureRequest) -> Iterator[Place]:
-    place = Place(None if request.param == "memory" else request.getfixturevalue("broker").url)
-    yield place
-    place.close()
-
-
 def offered(port: Any, count: int) -> list[Offer]:
-    found: list[Offer] = []
-    give_up = time.monotonic() + 10
-    while len(found) < count:
-        found += port.offers()
-        assert time.monotonic() < give_up, f"{len(found)} of {count}"
-        if len(found) < count:
-            port.wait(0.01)
-    return found
+    return gathered(port.offers, count, port.wait)
 
 
 def numbers(offers: list[Offer], origin: str) -> list[int]:

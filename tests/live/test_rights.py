@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import nats
 import pytest
 
 from live.loads import in_time
@@ -17,8 +18,6 @@ from unaiverse_lab.live.broker import Broker
 from unaiverse_lab.live.log import NatsHostPort
 from unaiverse_lab.live.nats_port import NatsPort, new_wid
 from unaiverse_lab.live.wire import Kind, frame_of
-
-nats = pytest.importorskip("nats")
 
 ME, OTHER, TOKEN = "UME", "UOTHER", "0123456789abcdef"
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from PIL import Image
 
 from unaiverse_lab import Agent, Session
 from unaiverse_lab.core.envelope import (
@@ -203,14 +204,12 @@ def test_a_sample_that_no_stream_would_have_sent_is_refused(value: Any) -> None:
 
 
 def test_an_image_has_so_many_pixels_and_no_more() -> None:
-    image = pytest.importorskip("PIL.Image")
-    assert decode(encode(sample(image.new("1", (8000, 5000))))).samples["s"][0]["data"].size == (8000, 5000)  # type: ignore[attr-defined]
+    assert decode(encode(sample(Image.new("1", (8000, 5000))))).samples["s"][0]["data"].size == (8000, 5000)  # type: ignore[attr-defined]
     with pytest.raises(StreamError, match="8000 x 5001 pixels"):
-        encode(sample(image.new("1", (8000, 5001))))
+        encode(sample(Image.new("1", (8000, 5001))))
 
 
 def test_what_is_wrong_with_an_image_is_said_in_the_same_words_each_time() -> None:
-    pytest.importorskip("PIL.Image")
     told = set()
     for _ in range(3):
         with pytest.raises(StreamError, match="7 bytes are no PNG image") as caught:

@@ -61,9 +61,14 @@ MOST_GONE = 256
 
 FAREWELL = 2.0
 """Seconds to wait at most until all members have heard that a world is over."""
+
 LAST_CHANCE = 0.5
 OVER = "the world is live no more"
 FLUSHED_WITHIN, PATIENCE = 5.0, 6
+
+
+class NameTaken(WorldError):
+    """A node of that name is in the world."""
 
 
 class Host:
@@ -206,7 +211,7 @@ class Host:
             nodes = [DistantNode(candidate, self.transport) for candidate in knock.join.nodes]
             self._check_names(nodes)
         except (LabError, AttributeError, LookupError, TypeError, ValueError) as error:
-            self._refuse(knock, "name_taken" if "already" in str(error) else "malformed", str(error))
+            self._refuse(knock, "name_taken" if isinstance(error, NameTaken) else "malformed", str(error))
             return
         guest = Guest(knock.nid, nodes, secrets.token_hex(8))
         tick = self.home.following
@@ -228,7 +233,7 @@ class Host:
         seen = {*self.home.nodes, *(node.peer_id for node in self.home.nodes.values())}
         for node in nodes:
             if node.name in seen or node.peer_id in seen:
-                raise WorldError(f"there is a node called {node.name!r} already")
+                raise NameTaken(f"there is a node called {node.name!r} already")
             seen |= {node.name, node.peer_id}
 
     def _refuse(self, knock: Knock, reason: str, detail: str) -> None:

@@ -12,7 +12,7 @@ import msgspec
 from unaiverse_lab.core.errors import LabError
 from unaiverse_lab.live.broker import BrokerError
 from unaiverse_lab.live.keeping import Keeping
-from unaiverse_lab.live.nats_port import NatsPort
+from unaiverse_lab.live.nats_port import RESYNC, NatsPort
 from unaiverse_lab.live.port import Answer, Checkpoint, Knock, LogRecord, Lost, answer_to
 from unaiverse_lab.live.wire import (
     Frame,
@@ -183,7 +183,6 @@ class NatsTerm:
         self._next_seq = (await self.link.js.stream_info(self.subjects.log)).state.last_seq + 1
         nats = self.link.nats
         await nats.subscribe(self.subjects.join("*"), cb=self._on_knock)
-        await nats.subscribe(self.subjects.again("*"), cb=self._on_resync)
         await nats.subscribe(self.subjects.question("*", "*"), cb=self._on_question)
         await self.link.barrier()
         await self._read_on()
@@ -440,8 +439,7 @@ class NatsTerm:
         """A member is gone."""
         self._rings.pop(nid, None)
 
-    async def _on_resync(self, message: Any) -> None:
-        nid = message.subject.split(".")[-2]
+    async def _on_resync(self, message: Any, nid: str) -> None:
         try:
             first = int(message.data[:20])
         except ValueError:
@@ -455,7 +453,8 @@ class NatsTerm:
 
     async def _on_question(self, message: Any) -> None:
         *_, nid, name = message.subject.split(".")
-        if name == "resync":
+        if name == RESYNC:
+            await self._on_resync(message, nid)
             return
         try:
             question = decode_frame(message.data)

@@ -53,6 +53,9 @@ T = TypeVar("T")
 WINDOW = 256
 """Frames on their way to the log at one time."""
 
+RESYNC = "resync"
+"""The question that asks for what was missed; the port itself answers it."""
+
 CHUNK = 512 * 1024
 GAP = 0.1
 """Seconds a member waits for what is missing before it asks for it."""
@@ -112,7 +115,7 @@ class Subjects:
 
     def again(self, nid: str) -> str:
         """Where it asks for what it missed."""
-        return self.question(nid, "resync")
+        return self.question(nid, RESYNC)
 
     def chunk(self, sha256: str, index: int) -> str:
         """One part of a long message."""
