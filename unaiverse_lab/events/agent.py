@@ -41,12 +41,7 @@ from unaiverse_lab.events.standard import (
     AgentWantsToGiveObjectEvent,
     AgentWantsToMoveEvent,
     AgentWantsToSleepEvent,
-    WorldSendsAvailableActionSchemasEvent,
-    WorldSendsAvailableEntitiesEvent,
 )
-
-ENTITIES = WorldSendsAvailableEntitiesEvent.event_type
-SCHEMAS = WorldSendsAvailableActionSchemasEvent.event_type
 
 
 class Step:

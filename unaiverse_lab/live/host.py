@@ -110,7 +110,6 @@ class Host:
         self.gone: dict[str, str] = {}
         self.expected: list[str] = []
         self.refused = 0
-        self.had_guests = False
         self.home = session.synchronizer
         before = self.home.transport
         self.transport = LogTransport(before.members, self.send_out, self.close_inputs)
@@ -217,7 +216,6 @@ class Host:
         tick = self.home.following
         self.term.fact(frame_of(Kind.FACT, Fact("joined", knock.nid, tick, guest.name, knock.join), tick))
         self.guests[knock.nid] = guest
-        self.had_guests = True
         for node in nodes:
             self.session.add(node)
         guest.view = self._view()

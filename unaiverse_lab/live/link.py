@@ -17,7 +17,6 @@ from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from typing import Any, TypeVar
 
-from unaiverse_lab.core.errors import LabError
 from unaiverse_lab.live.broker import BrokerError
 from unaiverse_lab.live.port import LinkEvent
 
@@ -368,7 +367,3 @@ class Link:
             task.cancel()
         await asyncio.gather(*rest, return_exceptions=True)
         await asyncio.get_running_loop().shutdown_asyncgens()
-
-
-class LinkLost(LabError):
-    """The link to the broker is down for too long."""

@@ -167,7 +167,6 @@ class NatsPort:
         self._order = Sequence()
         self._token = ""
         self._heard = time.monotonic()
-        self._gap_since: float | None = None
         self.link = Link(urls, f"unaiverse-lab {self.nid[:8]}", self.events)
         try:
             self.link.call(self._begin(), 15.0)

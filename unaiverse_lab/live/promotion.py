@@ -109,7 +109,7 @@ class Live:
             past: Any = session._history
             if isinstance(past, LivePast):
                 session._history = past.history
-                if self.host.had_guests:
+                if self.host.gone:
                     duties = session.synchronizer.between_ticks
                     duties[duties.index(past.history.consider)] = (fresh := History(session)).consider
                     session._history = fresh
